@@ -1,0 +1,101 @@
+"""Problems in what a person wrote, each with the place it was written.
+
+Nothing here stops at the first problem: a `Diagnostics` collects, and the caller decides.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in a file. Lines and columns count from 1; `width` is the length to underline."""
+
+    file: str
+    line: int
+    column: int = 1
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem.
+
+    `code` is stable and short (`unknown-stack`), for filters and for SARIF. `related` are
+    further places that belong to the problem, each with a few words.
+    """
+
+    severity: Severity
+    code: str
+    message: str
+    mark: Mark | None = None
+    hint: str | None = None
+    related: tuple[tuple[str, Mark], ...] = ()
+
+    def sort_key(self) -> tuple[object, ...]:
+        mark = self.mark or Mark("", 0)
+        return (mark, self.severity, self.code, self.message)
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """A collection of problems; iterating yields them sorted by place."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        mark: Mark | None = None,
+        hint: str | None = None,
+        related: Iterable[tuple[str, Mark]] = (),
+    ) -> None:
+        self.items.append(Diagnostic(Severity.ERROR, code, message, mark, hint, tuple(related)))
+
+    def warning(
+        self,
+        code: str,
+        message: str,
+        mark: Mark | None = None,
+        hint: str | None = None,
+        related: Iterable[tuple[str, Mark]] = (),
+    ) -> None:
+        self.items.append(Diagnostic(Severity.WARNING, code, message, mark, hint, tuple(related)))
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return [item for item in self if item.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return [item for item in self if item.severity is Severity.WARNING]
+
+    def summary(self) -> str:
+        """Count errors and warnings in words, e.g. `2 errors, 1 warning`."""
+        counts = ((len(self.errors), "error"), (len(self.warnings), "warning"))
+        said = [f"{n} {word}{'s' if n != 1 else ''}" for n, word in counts if n]
+        return ", ".join(said) or "no problems"
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(sorted(set(self.items), key=Diagnostic.sort_key))
+
+
+def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
+    """Word a hint for an unknown name: the nearest known one, and the list of all."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    listed = f"known {what}: {', '.join(choices)}" if choices else f"there are no {what} yet"
+    return f"did you mean `{near[0]}`? {listed}" if near else listed

@@ -1,0 +1,132 @@
+"""What an inventory may say. Every key is here; a key that is not is an error.
+
+The JSON Schema that editors use (`paisctl schema`) is generated from these classes, so each
+field's description is written for the person who edits the YAML.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from paisctl.inventory.types import Address, Duration, Identifier, Name, Port, Size
+
+Arch = Literal["amd64", "arm64"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Ssh(Model):
+    """How to log in. What is left out, `~/.ssh/config` and OpenSSH's defaults decide."""
+
+    host: str | None = Field(None, description="Name or address to connect to; else `address`")
+    port: Port | None = Field(None, description="Port of sshd")
+    user: str | None = Field(None, description="Login name on the host")
+    identity_file: str | None = Field(None, description="Private key file")
+    known_hosts: str | None = Field(None, description="File with the host's key")
+    host_key: str | None = Field(None, description="Pinned host key: `ssh-ed25519 AAAA…`")
+    proxy_jump: str | None = Field(None, description="Host to jump through: `user@host:port`")
+    connect_timeout: Duration = Field("10s", description="Give up connecting after this long")
+
+
+class Docker(Model):
+    """How to call Docker on the host. Discovered; set only what discovery gets wrong."""
+
+    command: str | None = Field(None, description="Absolute path of the docker command")
+    sudo: bool | None = Field(None, description="Call docker through `sudo -n`")
+
+
+class Gpu(Model):
+    vendor: Literal["nvidia", "amd", "apple", "intel"] = Field(description="Who made the GPU")
+    model: str = Field(description="The GPU's name")
+
+
+class NetworkMount(Model):
+    """A file system of another machine, mounted on this one. No database may live on it."""
+
+    path: str = Field(pattern=r"^/", description="Where it is mounted")
+    source: str = Field(description="What is mounted, for example `nas:/volume1/models`")
+
+
+class DeviceSettings(Model):
+    """What `defaults`, a device kind and a device may all set; the most specific one wins."""
+
+    ssh: Ssh = Field(default_factory=lambda: Ssh.model_validate({}), description="How to log in")
+    docker: Docker = Field(
+        default_factory=lambda: Docker.model_validate({}), description="How to call Docker"
+    )
+    root: str = Field(
+        "/opt/paisctl",
+        pattern=r"^(/|~/).+",
+        description="Directory on the host that paisctl owns; `~/…` is under the login's home",
+    )
+    deploy: bool = Field(True, description="Whether paisctl deploys to it at all")
+    reserved_ports: dict[str, str] = Field(
+        default_factory=dict, description="Ports the system itself uses, and for what"
+    )
+
+
+class Kind(DeviceSettings):
+    """A device kind: what machines of one sort have in common."""
+
+    description: str = Field("", description="What sort of machine this is")
+    os: Literal["linux", "darwin", "dsm", "other"] = Field("linux", description="System family")
+
+
+class Device(DeviceSettings):
+    """One machine."""
+
+    model: str = Field(description="What it is, as sold")
+    kind: Name = Field(description="Its device kind")
+    layer: str = Field(description="Layer of the architecture it belongs to")
+    role: str = Field(description="What it is there for")
+    arch: Arch = Field(description="Processor architecture of its containers")
+    cpu: str | None = Field(None, description="Processor")
+    memory: Size = Field(description="RAM, for example 64GiB")
+    storage: str = Field(description="Disks, in words")
+    gpu: Gpu | None = Field(None, description="GPU, if it has one that matters")
+    power: str | None = Field(None, description="What it draws, in words")
+    address: Address = Field(description="Its address in the tailnet")
+    tags: list[Name] = Field(default_factory=list, description="Tags, for selecting and policy")
+    mounts: list[NetworkMount] = Field(default_factory=list, description="Network mounts")
+    stacks: dict[Name, dict[str, Any] | None] = Field(
+        default_factory=dict, description="The stacks it runs, with what only it sets"
+    )
+
+
+class Tailnet(Model):
+    dns_name: str = Field(
+        pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$",
+        description="The tailnet's DNS name, for example `tail1234.ts.net`",
+    )
+
+
+class Secret(Model):
+    """A secret that stacks refer to as `{secret: NAME}`. Its value is never in the inventory."""
+
+    description: str = Field(description="What it protects")
+    bytes: int = Field(32, ge=16, le=128, description="Length when generated, in random bytes")
+
+
+class Inventory(Model):
+    """A whole inventory file."""
+
+    version: Literal[1] = Field(description="Version of this format")
+    name: Name = Field(description="The fleet's name")
+    tailnet: Tailnet = Field(description="The private network all devices share")
+    defaults: DeviceSettings = Field(
+        default_factory=lambda: DeviceSettings.model_validate({}),
+        description="Settings of every device, unless its kind or the device says otherwise",
+    )
+    kinds: dict[Name, Kind] = Field(
+        default_factory=dict, description="Changes to device kinds, and kinds of your own"
+    )
+    tags: dict[Name, str] = Field(default_factory=dict, description="Known tags, with a meaning")
+    secrets: dict[Identifier, Secret] = Field(default_factory=dict, description="Known secrets")
+    stacks: dict[Name, dict[str, Any] | None] = Field(
+        default_factory=dict, description="What all devices that run a stack share"
+    )
+    devices: dict[Name, Device] = Field(description="Every machine, by its host name")

@@ -1,0 +1,98 @@
+"""The small values an inventory is made of, each with a parser that says what is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|ns|h|m|s))+")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from `36g`, `512m`, `64GiB` or a plain number; units are powers of 1024.
+
+    `g`, `gb` and `GiB` mean the same, as they do to Docker (docker/go-units RAMInBytes).
+
+    Raises:
+        ValueError: it is not a size, or is zero.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = int(float(match[1]) * 1024 ** _POWERS[match[2].lower()]) if match else 0
+    if size <= 0:
+        raise ValueError(f"`{value}` is not a size; write for example 512m, 4g or 64GiB")
+    return size
+
+
+def format_size(size: int) -> str:
+    """A size for people, in the largest binary unit that keeps it short: `22 GiB`."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.4g} {unit}"
+        amount /= 1024
+    return f"{amount:.4g} TiB"
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds from `30s`, `1m30s`, `500ms` (Go's duration syntax, as Compose uses it).
+
+    Raises:
+        ValueError: it is not a duration.
+    """
+    if not (isinstance(value, str) and _DURATION.fullmatch(value)):
+        raise ValueError(f"`{value}` is not a duration; write for example 30s, 5m or 1m30s")
+    return sum(float(n) * _SECONDS[unit] for n, unit in _DURATION_PART.findall(value))
+
+
+def _duration_text(value: Any) -> str:
+    parse_duration(value)
+    return str(value)
+
+
+def parse_port(value: Any) -> int:
+    """A TCP or UDP port number.
+
+    Raises:
+        ValueError: it is not a whole number from 1 to 65535.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError(f"`{value}` is not a port; ports are whole numbers from 1 to 65535")
+    return value
+
+
+def parse_address(value: Any) -> str:
+    """An IPv4 or IPv6 address, normalised.
+
+    Raises:
+        ValueError: it is not an address.
+    """
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        hint = "write an IP address such as 100.64.0.11; names do not resolve in containers"
+        raise ValueError(f"`{value}` is not an address; {hint}") from None
+
+
+_SIZE_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kmgtKMGT]?([iI]?[bB])?$"},
+    ]
+}
+_DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|us|ns|h|m|s))+$"}
+
+Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(_SIZE_SCHEMA)]
+Duration = Annotated[str, BeforeValidator(_duration_text), WithJsonSchema(_DURATION_SCHEMA)]
+Port = Annotated[int, BeforeValidator(parse_port), Field(ge=1, le=65535)]
+Address = Annotated[str, BeforeValidator(parse_address)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]

@@ -1,0 +1,1 @@
+"""Inventory and bundles to desired state. Pure: the same input gives the same bytes."""

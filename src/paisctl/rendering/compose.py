@@ -1,0 +1,90 @@
+"""A rendered Compose template to the Compose files that a host gets.
+
+- `name:` and paisctl's labels are added; `extra_hosts` come from the service graph.
+- A literal `$` stays one: Compose's own interpolation is never used, so `$` is written `$$`.
+- An environment value with a secret moves to `compose.override.yaml`, mode 0600, which Compose
+  merges by itself (https://docs.docker.com/compose/how-tos/multiple-compose-files/merge/), also
+  when a person types `docker compose` in that directory.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from paisctl.resources.compose import LABEL_DIGEST, LABEL_STACK, ServiceSpec, as_mapping
+from paisctl.resources.file import FileSpec
+from paisctl.secrets import has_token
+
+COMPOSE_FILE = "compose.yaml"
+OVERRIDE_FILE = "compose.override.yaml"
+
+
+def complete(document: Mapping[str, Any], hosts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The services of a rendered document, with the names of other devices they need.
+
+    Args:
+        document: the parsed Compose template.
+        hosts: names and addresses of devices that the stack connects to.
+    """
+    services: dict[str, dict[str, Any]] = {}
+    for name, definition in document["services"].items():
+        service = copy.deepcopy(definition)
+        if hosts and service.get("network_mode") != "host":
+            known = service.get("extra_hosts", [])
+            service["extra_hosts"] = [*known, *(f"{n}:{a}" for n, a in sorted(hosts.items()))]
+        if "environment" in service:
+            service["environment"] = as_mapping(service["environment"])
+        services[name] = service
+    return services
+
+
+def compose_files(
+    stack: str, document: Mapping[str, Any], services: Mapping[str, ServiceSpec]
+) -> list[FileSpec]:
+    """The Compose file of a stack, and the override with its secrets if it has any."""
+    public: dict[str, Any] = {}
+    private: dict[str, Any] = {}
+    for name, service in services.items():
+        definition = dict(service.definition)
+        environment = dict(definition.get("environment", {}))
+        hidden = {k: v for k, v in environment.items() if has_token(v)}
+        if hidden:
+            private[name] = {"environment": hidden}
+            definition["environment"] = {k: environment[k] for k in environment.keys() - hidden}
+        labels = as_mapping(definition.get("labels"))
+        labels |= {LABEL_STACK: stack, LABEL_DIGEST: service.digest}
+        public[name] = definition | {"labels": labels}
+    rest = {k: v for k, v in document.items() if k not in ("name", "services", "version")}
+    heading = f"# Written by paisctl for the stack `{stack}`. Edits here are drift.\n"
+    whole = {"name": stack, "services": public, **rest}
+    files = [FileSpec(COMPOSE_FILE, heading + _dump(whole))]
+    if private:
+        files.append(FileSpec(OVERRIDE_FILE, heading + _dump({"services": private}), "0600"))
+    return files
+
+
+def _dump(document: Any) -> str:
+    text: str = yaml.dump(
+        _escape(document),
+        Dumper=yaml.CSafeDumper,
+        sort_keys=True,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=1000,
+    )
+    return text
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _escape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escape(item) for item in value]
+    if isinstance(value, str):
+        return str(value).replace("$", "$$")
+    # A subclass of int (a size) is written as text, in the unit it was given.
+    return value if type(value) in (int, float, bool, type(None)) else str(value)

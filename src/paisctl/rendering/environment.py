@@ -1,0 +1,178 @@
+"""The one Jinja environment, and what a template sees.
+
+Strict: a name that does not exist is an error at that line of the template, never an empty text.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from paisctl.diagnostics import Mark
+from paisctl.inventory.load import Fleet, FleetDevice
+from paisctl.rendering.bundle import Alert
+from paisctl.rendering.graph import Endpoint, Graph
+from paisctl.rendering.instances import Instance, InstancePort
+
+
+class TemplateProblem(Exception):
+    """A template failed. `mark` is the line of the template."""
+
+    def __init__(self, message: str, mark: Mark) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mark = mark
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device, as a template sees it."""
+
+    name: str
+    address: str
+    arch: str
+    memory: int
+    kind: str
+    model: str
+    gpu: str | None
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fleet_device: FleetDevice) -> DeviceView:
+        device = fleet_device.device
+        gpu = device.gpu.vendor if device.gpu else None
+        return cls(
+            fleet_device.name,
+            device.address,
+            device.arch,
+            device.memory,
+            device.kind,
+            device.model,
+            gpu,
+            tuple(device.tags),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One instance of a stack, as a template sees it."""
+
+    device: DeviceView
+    stack: str
+    vars: Mapping[str, Any]
+    ports: Mapping[str, InstancePort]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """An alerting rule of a stack that runs; `expr` has its job filled in."""
+
+    stack: str
+    alert: Alert
+
+    @property
+    def expr(self) -> str:
+        return self.alert.expr.replace("$job", self.stack)
+
+
+def context(fleet: Fleet, graph: Graph, instance: Instance) -> dict[str, Any]:
+    """What the templates of one instance see. `docs/reference/templates.md` lists it."""
+
+    def endpoints(export: str) -> list[Endpoint]:
+        declared = {connect.export for connect in instance.stack.bundle.connects}
+        if export not in declared:
+            raise jinja2.TemplateRuntimeError(
+                f"the template uses the export `{export}`, "
+                f"which `connects` of {instance.name}'s bundle.yaml does not declare"
+            )
+        return graph.endpoints(instance, export)
+
+    return {
+        "fleet": {"name": fleet.inventory.name, "dns_name": fleet.inventory.tailnet.dns_name},
+        "device": DeviceView.of(instance.device),
+        "stack": instance.name,
+        "vars": instance.vars,
+        "images": instance.images,
+        "ports": instance.ports,
+        "instances": [_view(other) for other in graph.of_stack(instance.name)],
+        "endpoints": endpoints,
+        "scrapes": graph.scrapes(),
+        "alerts": _alerts(graph),
+    }
+
+
+def _view(instance: Instance) -> InstanceView:
+    device = DeviceView.of(instance.device)
+    return InstanceView(device, instance.name, instance.vars, instance.ports)
+
+
+def _alerts(graph: Graph) -> list[AlertView]:
+    bundles = {i.name: i.stack.bundle for i in graph.instances.values()}
+    return [AlertView(name, alert) for name in sorted(bundles) for alert in bundles[name].alerts]
+
+
+@lru_cache(maxsize=64)
+def _environment(folder: Path) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Configs are not HTML; what needs quoting says `| json`.
+        autoescape=False,  # noqa: S701
+    )
+    environment.filters["json"] = _json
+    return environment
+
+
+def _json(value: Any) -> str:
+    """Quote a value for YAML or JSON, whatever it holds."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def render_template(folder: Path, name: str, values: Mapping[str, Any]) -> str:
+    """Render one template of a bundle's folder.
+
+    Raises:
+        TemplateProblem: it does not exist, does not parse, or uses what is not there.
+    """
+    return _guard(folder, name, lambda env: env.get_template(name).render(values))
+
+
+def render_text(folder: Path, text: str, values: Mapping[str, Any], where: Mark) -> str:
+    """Render a text that stands in a `bundle.yaml`, at `where`."""
+    try:
+        return _environment(folder).from_string(text).render(values)
+    except (jinja2.TemplateError, TypeError, ValueError) as error:
+        raise TemplateProblem(str(error), where) from error
+
+
+def _guard(folder: Path, name: str, render: Callable[[jinja2.Environment], str]) -> str:
+    file = str(folder / name)
+    try:
+        return render(_environment(folder))
+    except jinja2.TemplateNotFound:
+        raise TemplateProblem(f"there is no template `{name}`", Mark(file, 1)) from None
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateProblem(f"{error.message}", Mark(error.filename or file, error.lineno)) from None
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise TemplateProblem(str(error), _line_of(error, folder, file)) from error
+
+
+def _line_of(error: BaseException, folder: Path, file: str) -> Mark:
+    """The innermost line of a template in a traceback; Jinja maps its frames to the source."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.startswith(str(folder))]
+    return Mark(inside[-1].filename, inside[-1].lineno or 1) if inside else Mark(file, 1)

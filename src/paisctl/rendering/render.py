@@ -1,0 +1,187 @@
+"""Render a fleet: every file of every stack of every host. Pure, apart from reading templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paisctl.desired import GateSpec, HostSpec, Input, StackSpec
+from paisctl.diagnostics import Diagnostics, Mark
+from paisctl.inventory.load import Fleet
+from paisctl.inventory.source import parse_yaml
+from paisctl.inventory.types import parse_duration
+from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
+from paisctl.rendering.catalog import Catalog, Found
+from paisctl.rendering.compose import complete, compose_files
+from paisctl.rendering.environment import TemplateProblem, context, render_template, render_text
+from paisctl.rendering.graph import Graph, check_graph
+from paisctl.rendering.instances import Instance, Setting, resolve_instances
+from paisctl.resources.compose import ServiceSpec
+from paisctl.resources.file import FileCheck, FileSpec
+from paisctl.secrets import describe
+
+COMPOSE_TEMPLATE = "compose.yaml.j2"
+
+
+def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> dict[str, HostSpec]:
+    """Render everything that paisctl deploys.
+
+    Returns:
+        One `HostSpec` per device that is deployed to, by name. A stack with problems is left out
+        and its problems are in `diagnostics`.
+    """
+    instances = resolve_instances(fleet, catalog, diagnostics)
+    graph = Graph(instances)
+    check_graph(graph, diagnostics)
+    hosts = {
+        name: HostSpec(name, device.device.root, {})
+        for name, device in fleet.devices.items()
+        if device.device.deploy
+    }
+    for (device, stack), instance in instances.items():
+        if device in hosts:
+            spec = _StackRenderer(fleet, catalog, graph, instance, diagnostics).render()
+            if spec:
+                hosts[device] = HostSpec(
+                    device, hosts[device].root, {**hosts[device].stacks, stack: spec}
+                )
+    return hosts
+
+
+class _StackRenderer:
+    def __init__(
+        self,
+        fleet: Fleet,
+        catalog: Catalog,
+        graph: Graph,
+        instance: Instance,
+        diagnostics: Diagnostics,
+    ) -> None:
+        self.catalog = catalog
+        self.graph = graph
+        self.instance = instance
+        self.diagnostics = diagnostics
+        self.context = context(fleet, graph, instance)
+
+    def render(self) -> StackSpec | None:
+        found = self.instance.stack
+        try:
+            document = self._compose(found)
+            files = self._files(found)
+            gates = tuple(self._gates(found))
+        except TemplateProblem as problem:
+            self._report(problem)
+            return None
+        if document is None:
+            return None
+        services = self._services(document, files)
+        files += compose_files(self.instance.name, document, services)
+        return StackSpec(
+            device=self.instance.device.name,
+            name=self.instance.name,
+            services=services,
+            files={file.path: file for file in sorted(files, key=lambda file: file.path)},
+            inputs=self._inputs(),
+            needs=tuple(self.graph.needs(self.instance.key)),
+            gates=gates,
+            health_timeout=parse_duration(found.bundle.health_timeout),
+            bundle_digest=self._bundle_digest(),
+            mark=self.instance.mark,
+        )
+
+    def _compose(self, found: Found[StackBundle]) -> Mapping[str, Any] | None:
+        text = render_template(found.folder, COMPOSE_TEMPLATE, self.context)
+        file = f"{found.folder / COMPOSE_TEMPLATE} (rendered for {self.instance.device.name})"
+        problems = Diagnostics()
+        document = parse_yaml(text, file, problems).data
+        self.diagnostics.items.extend(problems)
+        if problems.errors:
+            return None
+        if not (isinstance(document, dict) and isinstance(document.get("services"), dict)):
+            self.diagnostics.error("compose", "it has no `services` mapping", Mark(file, 1))
+            return None
+        return document
+
+    def _files(self, found: Found[StackBundle]) -> list[FileSpec]:
+        files = [self._file(found, file, "") for file in found.bundle.files]
+        for name in found.bundle.configs:
+            config = self.catalog.configs.get(name)
+            if config is None:
+                mark = found.mark("configs") or Mark(str(found.folder), 1)
+                raise TemplateProblem(f"there is no config bundle `{name}`", mark)
+            files += [self._file(config, file, f"{name}/") for file in config.bundle.files]
+        return files
+
+    def _file(
+        self, found: Found[StackBundle] | Found[ConfigBundle], file: BundleFile, prefix: str
+    ) -> FileSpec:
+        content = render_template(found.folder, file.template, self.context)
+        check = FileCheck(file.check.service, tuple(file.check.command)) if file.check else None
+        spec = FileSpec(
+            prefix + file.path,
+            content,
+            file.mode,
+            check,
+            file.on_change.action,
+            file.on_change.service,
+            file.on_change.signal,
+        )
+        return spec
+
+    def _gates(self, found: Found[StackBundle]) -> list[GateSpec]:
+        where = found.mark("gates") or Mark(str(found.folder), 1)
+        return [
+            GateSpec(
+                gate.description,
+                gate.service,
+                tuple(render_text(found.folder, w, self.context, where) for w in gate.command),
+                parse_duration(gate.timeout),
+            )
+            for gate in found.bundle.gates
+        ]
+
+    def _services(
+        self, document: Mapping[str, Any], files: list[FileSpec]
+    ) -> dict[str, ServiceSpec]:
+        hosts = self.graph.neighbours(self.instance)
+        definitions = complete(document, hosts)
+        return {
+            name: ServiceSpec(name, definition, _baked_in(name, files))
+            for name, definition in sorted(definitions.items())
+        }
+
+    def _inputs(self) -> dict[str, Input]:
+        """Everything the stack was rendered from that a person can change in the inventory."""
+        own = {name: _input(setting) for name, setting in self.instance.settings.items()}
+        device = self.instance.device
+        own["address"] = Input(device.device.address, device.mark("address"))
+        for edge in self.graph.edges_of(self.instance.key):
+            port, other = edge.target.port, edge.target.instance
+            name = f"{other.device.name}/{other.name} {port.name}"
+            setting = other.settings[f"ports.{port.name}"]
+            mark = setting.mark or other.mark
+            own[name] = Input(port.authority, mark)
+        return own
+
+    def _bundle_digest(self) -> str:
+        configs = (self.catalog.configs[name] for name in self.instance.stack.bundle.configs)
+        return "+".join([self.instance.stack.digest, *(config.digest for config in configs)])
+
+    def _report(self, problem: TemplateProblem) -> None:
+        instance = self.instance
+        asked = f"asked for by {instance.device.name}'s `{instance.name}`"
+        related = [(asked, instance.mark)] if instance.mark else []
+        self.diagnostics.error("template", problem.message, problem.mark, None, related)
+
+
+def _input(setting: Setting) -> Input:
+    return Input(describe(str(setting.value)), setting.mark)
+
+
+def _baked_in(service: str, files: list[FileSpec]) -> dict[str, str]:
+    """Digests of the files whose change must recreate a service. Secrets stay tokens here."""
+    return {
+        file.path: file.template_digest
+        for file in files
+        if file.action == "recreate" and file.service == service
+    }

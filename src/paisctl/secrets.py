@@ -1,0 +1,147 @@
+"""Secret values: where they are kept, and how everything else speaks of them without them.
+
+Desired state holds tokens, never values. A value replaces its token at the last moment, in the
+bytes that are sent to a host. To notice a changed secret, values are compared through a keyed
+digest (HMAC-SHA-256 with a key that lives beside the values), never a plain one, which would let
+anyone who sees a plan or a manifest try out guesses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets as random_source
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from paisctl.errors import PaisctlError
+
+# Private-use characters: no inventory or template has reason to hold them, YAML lets them pass.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_TOKEN = re.compile(f"{_OPEN}([a-z][a-z0-9_]*){_CLOSE}")
+_DIGEST_KEY = "digest_key"
+
+
+def token(name: str) -> str:
+    """What stands in desired state for the secret called `name`."""
+    return f"{_OPEN}{name}{_CLOSE}"
+
+
+def has_token(text: str) -> bool:
+    return _OPEN in text
+
+
+def names_in(text: str) -> list[str]:
+    """The secrets a text refers to, each once, in order."""
+    return list(dict.fromkeys(_TOKEN.findall(text)))
+
+
+def describe(text: str) -> str:
+    """A text for people: each token as `(secret NAME)`."""
+    return _TOKEN.sub(r"(secret \1)", text)
+
+
+@dataclass(frozen=True, repr=False)
+class Vault:
+    """The values, and the key of their digests. Its `repr` shows neither."""
+
+    values: Mapping[str, str]
+    key: str
+
+    def __repr__(self) -> str:
+        return f"Vault({len(self.values)} secrets)"
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        return sorted(name for name in set(names) if name not in self.values)
+
+    def reveal(self, text: str) -> str:
+        """Replace every token by its value.
+
+        Raises:
+            PaisctlError: a secret has no value yet.
+        """
+        return _TOKEN.sub(lambda match: self._value(match[1]), text)
+
+    def _value(self, name: str) -> str:
+        if name not in self.values:
+            hint = "run `paisctl secrets init` to generate it"
+            raise PaisctlError(f"the secret `{name}` has no value yet", hint)
+        return self.values[name]
+
+    def seal(self, text: str) -> str:
+        """A keyed digest of a revealed text: equal texts, equal digests, nothing to guess from."""
+        digest = hmac.new(self.key.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        return f"sealed:{digest.hexdigest()[:32]}"
+
+    def redact(self, text: str) -> str:
+        """Replace every secret value that occurs in a text by `(secret NAME)`."""
+        for name, value in sorted(self.values.items(), key=lambda item: -len(item[1])):
+            if value:
+                text = text.replace(value, f"(secret {name})")
+        return text
+
+
+def secrets_file(directory: Path) -> Path:
+    """Where the values of an inventory in `directory` are kept."""
+    return directory / "secrets.yaml"
+
+
+def load_vault(directory: Path) -> Vault:
+    """Read the values; a file that does not exist yet is an empty vault.
+
+    Raises:
+        PaisctlError: the file can be read by others, or is not a mapping of names to texts.
+    """
+    path = secrets_file(directory)
+    if not path.exists():
+        return Vault({}, "")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise PaisctlError(f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}")
+    try:
+        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        # The parser's own message quotes the line it stopped at, which holds a secret.
+        raise PaisctlError(f"{path} is not valid YAML") from None
+    if not isinstance(data, dict) or not all(isinstance(v, str) for v in data.values()):
+        raise PaisctlError(f"{path} is not a mapping of secret names to texts")
+    return Vault({k: v for k, v in data.items() if k != _DIGEST_KEY}, data.get(_DIGEST_KEY, ""))
+
+
+def init_secrets(directory: Path, lengths: Mapping[str, int]) -> list[str]:
+    """Generate the values that are missing; one that exists is never replaced.
+
+    Args:
+        directory: where the inventory lies.
+        lengths: each secret's length in random bytes, by name.
+
+    Returns:
+        The names that were generated now.
+    """
+    vault = load_vault(directory)
+    new = [name for name in sorted(lengths) if name not in vault.values]
+    if not new and vault.key:
+        return []
+    values = dict(vault.values) | {name: random_source.token_hex(lengths[name]) for name in new}
+    values[_DIGEST_KEY] = vault.key or random_source.token_hex(32)
+    _write_private(secrets_file(directory), values)
+    return new
+
+
+def _write_private(path: Path, values: Mapping[str, str]) -> None:
+    """Write with mode 0600 from the first byte, and replace the old file only when whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    heading = "# Secret values. Never commit this file; keep a copy in a password manager.\n"
+    text = heading + yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
