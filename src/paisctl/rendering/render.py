@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from paisctl.desired import GateSpec, HostSpec, Input, StackSpec
@@ -23,12 +24,18 @@ from paisctl.secrets import describe
 COMPOSE_TEMPLATE = "compose.yaml.j2"
 
 
-def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> dict[str, HostSpec]:
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A whole fleet, rendered: one `HostSpec` per device that is deployed to, and the graph."""
+
+    hosts: Mapping[str, HostSpec]
+    graph: Graph
+
+
+def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered:
     """Render everything that paisctl deploys.
 
-    Returns:
-        One `HostSpec` per device that is deployed to, by name. A stack with problems is left out
-        and its problems are in `diagnostics`.
+    A stack with problems is left out of its host and its problems are in `diagnostics`.
     """
     instances = resolve_instances(fleet, catalog, diagnostics)
     graph = Graph(instances)
@@ -45,7 +52,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> dict[str
                 hosts[device] = HostSpec(
                     device, hosts[device].root, {**hosts[device].stacks, stack: spec}
                 )
-    return hosts
+    return Rendered(hosts, graph)
 
 
 class _StackRenderer:
