@@ -1,0 +1,49 @@
+"""What peers ask of each other on the p2p port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from standin_http import Handler, HttpError, Request, Response, Router, json_response
+
+from qdrant_standin.consensus import Consensus
+from qdrant_standin.metadata import RefusedError
+from qdrant_standin.points import Points
+
+
+def peer_router(consensus: Consensus, points: Points) -> Router:
+    """The routes of the p2p port; every message is a JSON object sent by POST."""
+
+    def propose(message: Any) -> dict[str, int]:
+        entry = consensus.propose_as_leader(message)
+        return {"term": entry.term, "index": entry.index}
+
+    def add_peer(message: Any) -> dict[str, object]:
+        consensus.propose({"kind": "add_peer", "peer": message["peer"], "uri": message["uri"]})
+        return consensus.raft.committed.__dict__
+
+    def commit(_message: Any) -> dict[str, int]:
+        return {"commit": consensus.commit}
+
+    router = Router()
+    for path, answer in {
+        "/consensus/vote": consensus.raft.on_vote_request,
+        "/consensus/append": consensus.raft.on_append,
+        "/consensus/propose": propose,
+        "/consensus/add_peer": add_peer,
+        "/consensus/commit": commit,
+        "/shards": points.serve,
+    }.items():
+        router.add("POST", path, _handler(answer))
+    return router
+
+
+def _handler(answer: Callable[[Any], object]) -> Handler:
+    def handle(request: Request) -> Response:
+        try:
+            return json_response(answer(request.json()))
+        except RefusedError as refused:
+            raise HttpError(refused.status, {"error": refused.description}) from refused
+
+    return handle

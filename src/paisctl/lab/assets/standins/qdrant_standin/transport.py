@@ -1,0 +1,40 @@
+"""Messages to other peers: JSON by HTTP POST to their p2p URI."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from qdrant_standin.metadata import RefusedError
+
+
+class UnreachableError(Exception):
+    """A peer did not answer, or not in time."""
+
+
+def send(uri: str, path: str, message: object, timeout: float) -> Any:
+    """The reply of the peer at `uri`; `timeout` is in seconds, for connecting and for each read.
+
+    Raises `UnreachableError`, or `RefusedError` with what the peer refused and why.
+    """
+    address = urlsplit(uri)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
+    try:
+        connection.request(
+            "POST",
+            path,
+            json.dumps(message),
+            {"Content-Type": "application/json", "Connection": "close"},
+        )
+        response = connection.getresponse()
+        reply = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UnreachableError(f"{uri}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if response.status != HTTPStatus.OK:
+        raise RefusedError(response.status, str(reply["error"]))
+    return reply
