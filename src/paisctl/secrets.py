@@ -25,6 +25,7 @@ from paisctl.errors import PaisctlError
 # Private-use characters: no inventory or template has reason to hold them, YAML lets them pass.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _TOKEN = re.compile(f"{_OPEN}([a-z][a-z0-9_]*){_CLOSE}")
+_SECRET_NAME = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
 _DIGEST_KEY = "digest_key"
 
 
@@ -40,6 +41,11 @@ def has_token(text: str) -> bool:
 def names_in(text: str) -> list[str]:
     """The secrets a text refers to, each once, in order."""
     return list(dict.fromkeys(_TOKEN.findall(text)))
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable's name says that its value is a secret."""
+    return bool(_SECRET_NAME.search(name))
 
 
 def describe(text: str) -> str:

@@ -139,6 +139,16 @@ def _mount(volume: Any) -> tuple[str, str, bool]:
     return source, target, "ro" in ",".join(options).split(",")
 
 
+def relative_mounts(service: ServiceSpec) -> tuple[str, ...]:
+    """The mounts of a service that come from the stack's own directory, as `path:target`."""
+    mounts = map(_mount, service.definition.get("volumes") or [])
+    return tuple(
+        f"{source.removeprefix('.').lstrip('/')}:{target}"
+        for source, target, _ in mounts
+        if source.startswith(".")
+    )
+
+
 def _networks(definition: Mapping[str, Any], project: str) -> list[str]:
     mode = definition.get("network_mode")
     if mode:

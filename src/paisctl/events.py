@@ -1,0 +1,75 @@
+"""What happened while hosts were observed and changed, for whoever shows it as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a stack of a plan ended."""
+
+    APPLIED = "applied"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """A host is being connected to and read."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A host was read, or could not be; `problem` says why. `seconds` is how long it took."""
+
+    device: str
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackWaiting:
+    """A stack waits for stacks on other hosts."""
+
+    device: str
+    stack: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """An operation began. `step` is its text; `detail` changes while it goes on."""
+
+    device: str
+    stack: str
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StackEnded:
+    """A stack is done. `step`, `message` and `log` say what failed, secrets masked."""
+
+    device: str
+    stack: str
+    outcome: Outcome
+    step: str = ""
+    message: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostEnded:
+    """Nothing more happens on a host. `problem` is set when the connection was lost."""
+
+    device: str
+    seconds: float
+    problem: str = ""
+
+
+Event = Probing | Probed | StackWaiting | StepStarted | StackEnded | HostEnded
+Listener = Callable[[Event], None]

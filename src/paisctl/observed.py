@@ -1,0 +1,52 @@
+"""Observed state: what a host said when it was read. Frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from paisctl.resources.container import Container
+from paisctl.resources.file import FileState
+
+
+@dataclass(frozen=True)
+class HostState:
+    """One host as it is.
+
+    Attributes:
+        root: the absolute directory that paisctl owns there.
+        containers: those of all Compose projects.
+        images: by id, as `docker image inspect` shows them.
+        files: below `root`, by path, such as `stacks/qdrant/compose.yaml`.
+        texts: contents of files that are not secret, when they were asked for.
+        manifest: the text of its manifest.json.
+        notes: what a person should know although nothing is wrong.
+        problem: why it could not be read; then all else is empty.
+    """
+
+    device: str
+    root: str = ""
+    containers: tuple[Container, ...] = ()
+    images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, FileState] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    manifest: str = ""
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+    def directory(self, stack: str) -> str:
+        """The absolute directory of a stack."""
+        return f"{self.root}/stacks/{stack}"
+
+    def image_id(self, reference: str) -> str:
+        """The id of the image a reference points at on this host; empty when it has none."""
+        name = reference.removeprefix("docker.io/").removeprefix("library/")
+        repository, _, digest = name.partition("@")
+        if digest:
+            name = f"{repository.rpartition(':')[0] or repository}@{digest}"
+        for image_id, image in self.images.items():
+            if name in (image.get("RepoTags") or []) or name in (image.get("RepoDigests") or []):
+                return image_id
+        return ""

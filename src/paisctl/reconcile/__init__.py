@@ -1,0 +1,115 @@
+"""Desired and observed state to a plan. Pure: no I/O, no clock, no randomness, no questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from paisctl.desired import HostSpec, StackSpec
+from paisctl.observed import HostState
+from paisctl.plan import (
+    Action,
+    Address,
+    Cause,
+    Change,
+    Disruption,
+    HostPlan,
+    Operation,
+    Plan,
+    RemoveFile,
+    RemoveProject,
+    StackPlan,
+)
+from paisctl.reconcile.stack import plan_stack
+from paisctl.resources.manifest import Manifest, UnusableManifest, parse_manifest
+from paisctl.secrets import Vault
+
+
+def reconcile(
+    hosts: Mapping[str, HostSpec],
+    states: Mapping[str, HostState],
+    vault: Vault,
+    stacks: Iterable[str] = (),
+) -> Plan:
+    """Plan a fleet.
+
+    Args:
+        hosts: what should be, by device.
+        states: what is, by device; a device that is not in it is left out of the plan.
+        vault: the secrets, for comparing keyed digests.
+        stacks: plan only these stacks; none means all.
+    """
+    chosen = frozenset(stacks)
+    return Plan(
+        tuple(
+            reconcile_host(spec, states[device], vault, chosen)
+            for device, spec in hosts.items()
+            if device in states
+        )
+    )
+
+
+def reconcile_host(
+    spec: HostSpec, state: HostState, vault: Vault, chosen: frozenset[str] = frozenset()
+) -> HostPlan:
+    """Plan one host; `chosen` limits it to some stacks, empty means all."""
+    if state.problem:
+        return HostPlan(spec.device, problem=state.problem, hint=state.hint)
+    try:
+        manifest = parse_manifest(state.manifest)
+    except UnusableManifest as error:
+        hint = (
+            f"move {state.root}/manifest.json away on {spec.device}; "
+            "the next plan then compares with what runs"
+        )
+        return HostPlan(spec.device, problem=str(error), hint=hint)
+    plans = [
+        plan_stack(stack, state, manifest.stacks.get(stack.name), vault)
+        for stack in in_order(spec.stacks)
+        if not chosen or stack.name in chosen
+    ]
+    plans += [
+        _orphan(spec, name, state, manifest)
+        for name in _orphans(spec, state, manifest)
+        if not chosen or name in chosen
+    ]
+    return HostPlan(spec.device, tuple(plan for plan in plans if plan.changes), state.notes)
+
+
+def in_order(stacks: Mapping[str, StackSpec]) -> list[StackSpec]:
+    """The stacks of a host, each after those on the same host that it needs."""
+    ordered: dict[str, StackSpec] = {}
+
+    def place(stack: StackSpec, waiting: frozenset[str]) -> None:
+        for device, name in stack.needs:
+            if device == stack.device and name in stacks and name not in waiting:
+                place(stacks[name], waiting | {name})
+        ordered.setdefault(stack.name, stack)
+
+    for stack in stacks.values():
+        place(stack, frozenset({stack.name}))
+    return list(ordered.values())
+
+
+def _orphans(spec: HostSpec, state: HostState, manifest: Manifest) -> list[str]:
+    labelled = {container.stack for container in state.containers if container.stack}
+    return sorted((labelled | set(manifest.stacks)) - set(spec.stacks))
+
+
+def _orphan(spec: HostSpec, name: str, state: HostState, manifest: Manifest) -> StackPlan:
+    applied = manifest.stacks.get(name)
+    address = Address(spec.device, "compose", name)
+    change = Change(
+        address,
+        Action.DELETE,
+        "stack",
+        Cause.ORPHAN,
+        Disruption.DOWNTIME,
+        reason="no longer in the inventory; volumes kept",
+    )
+    files = (
+        (path for path in applied.files if f"stacks/{name}/{path}" in state.files)
+        if applied
+        else ()
+    )
+    operations: list[Operation] = [RemoveProject(name), *(RemoveFile(path) for path in files)]
+    return StackPlan(name, (change,), tuple(operations))

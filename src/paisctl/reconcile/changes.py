@@ -1,0 +1,96 @@
+"""What the comparisons of one stack share: the two states, and the words of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paisctl.desired import StackSpec
+from paisctl.diagnostics import Mark
+from paisctl.observed import HostState
+from paisctl.plan import Action, Address, Cause, Change, Disruption
+from paisctl.reconcile.operations import Needed
+from paisctl.resources.container import Container
+from paisctl.resources.file import FileState
+from paisctl.resources.manifest import AppliedStack
+from paisctl.secrets import Vault, describe
+
+BY_HAND = "changed by hand on the host"
+
+
+class Comparison:
+    """One stack on one host, being compared. `needed` collects what has to be done.
+
+    Args:
+        spec: the stack as it should be.
+        state: the host as it is.
+        applied: the stack as it was last applied; None when it never was.
+        vault: for keyed digests, and to keep secrets out of words.
+    """
+
+    def __init__(
+        self, spec: StackSpec, state: HostState, applied: AppliedStack | None, vault: Vault
+    ) -> None:
+        self.spec = spec
+        self.state = state
+        self.applied = applied or AppliedStack(spec.name)
+        self.was_applied = applied is not None
+        self.vault = vault
+        self.needed = Needed()
+        self.address = Address(spec.device, "compose", spec.name)
+
+    @property
+    def containers(self) -> list[Container]:
+        """The containers of the stack's project, without those a person runs for a while."""
+        project = self.spec.project
+        return [c for c in self.state.containers if c.project == project and not c.is_one_off]
+
+    def file_state(self, path: str) -> FileState | None:
+        return self.state.files.get(f"stacks/{self.spec.name}/{path}")
+
+    def change(
+        self,
+        action: Action,
+        subject: str,
+        cause: Cause,
+        disruption: Disruption = Disruption.NONE,
+        *,
+        field: str = "",
+        values: tuple[str, str] = ("", ""),
+        reason: str = "",
+        mark: Mark | None = None,
+        downloads: str = "",
+        diff: str = "",
+    ) -> Change:
+        """A change of this stack. Its values are cleared of secrets here, for every view."""
+        before, after = (describe(self.vault.redact(value)) for value in values)
+        return Change(
+            self.address,
+            action,
+            subject,
+            cause,
+            disruption,
+            field,
+            before,
+            after,
+            reason,
+            mark,
+            downloads,
+            diff,
+        )
+
+    def asked_by(self, values: Iterable[str] = ()) -> Mark | None:
+        """The line of the inventory behind a pending change: a changed input, the likeliest first.
+
+        An input whose old or new text occurs in the change's values beats one that does not.
+        """
+        if not self.was_applied:
+            return self.spec.mark
+        was = self.applied.inputs
+        said = " ".join(values)
+        changed = {n: i for n, i in self.spec.inputs.items() if was.get(n) != i.text and i.mark}
+        likely = [i.mark for n, i in changed.items() if i.text in said or was.get(n, "\0") in said]
+        return next(iter([*likely, *(i.mark for i in changed.values())]), self.spec.mark)
+
+    def download(self, image: str) -> str:
+        """The image, if the host lacks it."""
+        return "" if self.state.image_id(image) else image

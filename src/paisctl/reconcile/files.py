@@ -1,0 +1,137 @@
+"""The files of a stack against those on the host."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from paisctl.plan import Action, Cause, Change, Disruption
+from paisctl.reconcile.changes import BY_HAND, Comparison
+from paisctl.reconcile.threeway import cause_of
+from paisctl.rendering.compose import COMPOSE_FILE, OVERRIDE_FILE
+from paisctl.resources.file import FileSpec, FileState
+from paisctl.secrets import describe
+
+_COMPOSE_FILES = (COMPOSE_FILE, OVERRIDE_FILE)
+_DISRUPTIONS = {
+    "none": Disruption.NONE,
+    "reload": Disruption.RELOAD,
+    "restart": Disruption.RESTART,
+    "recreate": Disruption.RECREATE,
+}
+
+
+def file_changes(stack: Comparison) -> Iterator[Change]:
+    """Files that differ, are missing, or are no longer wanted; not the Compose files."""
+    for path, file in stack.spec.files.items():
+        if path not in _COMPOSE_FILES:
+            yield from _file(stack, file)
+    for path in stack.applied.files:
+        if path not in stack.spec.files and stack.file_state(path):
+            stack.needed.unlink.append(path)
+            if path not in _COMPOSE_FILES:
+                yield stack.change(
+                    Action.DELETE, f"file {path}", Cause.ORPHAN, reason="no longer rendered"
+                )
+
+
+def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Change]:
+    """The Compose files follow from the services, so they are news only when edited by hand.
+
+    Args:
+        stack: the comparison.
+        explained: whether another change of the stack already accounts for a new content.
+    """
+    for path in _COMPOSE_FILES:
+        file = stack.spec.files.get(path)
+        if file is None:
+            continue
+        state = stack.file_state(path)
+        wanted, live = file.digest(stack.vault), _digest(stack, file, state)
+        if live == wanted:
+            yield from _wrong_mode(stack, file, state)
+            continue
+        stack.needed.files[path] = file
+        cause = cause_of(wanted, live, _applied_digest(stack, path))
+        if cause is not Cause.PENDING or not explained:
+            yield _content(stack, file, cause, Disruption.NONE)
+
+
+def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
+    state = stack.file_state(file.path)
+    wanted, live = file.digest(stack.vault), _digest(stack, file, state)
+    was = _applied_digest(stack, file.path)
+    disruption = _DISRUPTIONS[file.action] if was else Disruption.NONE
+    if live != wanted:
+        stack.needed.install(file)
+        yield _content(stack, file, cause_of(wanted, live, was), disruption)
+    elif was not in ("", wanted) and file.action != "none":
+        stack.needed.act_on(file)
+        yield stack.change(
+            Action.UPDATE,
+            f"file {file.path}",
+            Cause.PENDING,
+            disruption,
+            reason="written, but not yet loaded",
+        )
+    else:
+        yield from _wrong_mode(stack, file, state)
+
+
+def _digest(stack: Comparison, file: FileSpec, state: FileState | None) -> str:
+    if state is None or state.kind != "-":
+        return ""
+    return stack.vault.seal(state.digest) if file.secret else state.digest
+
+
+def _applied_digest(stack: Comparison, path: str) -> str:
+    """Empty when it was never applied, so that it equals that of a missing file."""
+    before = stack.applied.files.get(path)
+    return before.digest if before else ""
+
+
+def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> Iterator[Change]:
+    if state and state.mode != file.mode:
+        stack.needed.files[file.path] = file
+        yield stack.change(
+            Action.MEND,
+            f"file {file.path}",
+            Cause.DRIFT,
+            field="mode",
+            values=(state.mode, file.mode),
+            reason=BY_HAND,
+        )
+
+
+def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disruption) -> Change:
+    state = stack.file_state(file.path)
+    action, reason = Action.UPDATE, ""
+    if cause is Cause.DRIFT:
+        action, reason = Action.MEND, "edited on the host" if state else "deleted on the host"
+    elif state is None:
+        action, reason = Action.CREATE, "new"
+    elif cause is Cause.BOTH:
+        reason = "also edited on the host"
+    return stack.change(
+        action,
+        f"file {file.path}",
+        cause,
+        disruption,
+        reason=reason,
+        mark=None if cause is Cause.DRIFT else stack.asked_by([file.content]),
+        diff=_diff(stack, file),
+    )
+
+
+def _diff(stack: Comparison, file: FileSpec) -> str:
+    before = stack.state.texts.get(f"stacks/{stack.spec.name}/{file.path}")
+    if before is None or file.secret:
+        return ""
+    lines = difflib.unified_diff(
+        stack.vault.redact(before).splitlines(),
+        describe(file.content).splitlines(),
+        f"{file.path} (on {stack.spec.device})",
+        f"{file.path} (from the inventory)",
+        lineterm="",
+    )
+    return "\n".join(lines)

@@ -1,0 +1,134 @@
+"""From what a stack needs to the operations that do it, in a safe order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from paisctl.desired import StackSpec
+from paisctl.observed import HostState
+from paisctl.plan import (
+    CheckFile,
+    DisconnectNetwork,
+    InstallFile,
+    Operation,
+    PassGate,
+    Pull,
+    RemoveContainer,
+    RemoveFile,
+    ServiceOperation,
+    SignalService,
+    Verb,
+    WaitHealthy,
+)
+from paisctl.resources.compose import ServiceSpec, relative_mounts
+from paisctl.resources.file import FileSpec
+
+_STRONGER = {Verb.CREATE: 3, Verb.RECREATE: 3, Verb.RESTART: 2, Verb.START: 1, Verb.UNPAUSE: 0}
+
+
+@dataclass
+class Needed:
+    """What has to be done to a stack, collected while it is compared."""
+
+    services: dict[str, Verb] = field(default_factory=dict)
+    files: dict[str, FileSpec] = field(default_factory=dict)
+    unlink: list[str] = field(default_factory=list)
+    remove: dict[str, str] = field(default_factory=dict)
+    disconnect: list[tuple[str, str, str]] = field(default_factory=list)
+    signals: dict[str, str] = field(default_factory=dict)
+
+    def install(self, file: FileSpec) -> None:
+        """Put a file in place and do what its change asks for."""
+        self.files[file.path] = file
+        self.act_on(file)
+
+    def act_on(self, file: FileSpec) -> None:
+        """Have the service of a file take notice of it."""
+        if file.service is None:
+            return
+        if file.action == "reload" and file.signal:
+            self.signals[file.service] = file.signal
+        verb = {"restart": Verb.RESTART, "recreate": Verb.RECREATE}.get(file.action)
+        now = self.services.get(file.service)
+        if verb and (now is None or _STRONGER[now] < _STRONGER[verb]):
+            self.services[file.service] = verb
+
+
+def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[Operation, ...]:
+    """Order the work: everything that can fail without harm first, then files, then services."""
+    touched = [name for name in spec.services if name in needed.services]
+    return (
+        *_pulls(spec, state, touched),
+        *_checks(spec, needed),
+        *(RemoveContainer(id_, name) for id_, name in needed.remove.items()),
+        *(InstallFile(file) for _, file in sorted(needed.files.items())),
+        *(RemoveFile(path) for path in needed.unlink),
+        *(DisconnectNetwork(*each) for each in needed.disconnect),
+        *_signals(needed),
+        *_services(spec, needed),
+        *_proofs(spec, needed),
+    )
+
+
+def _pulls(spec: StackSpec, state: HostState, touched: list[str]) -> list[Operation]:
+    images = dict.fromkeys(spec.services[name].image for name in touched)
+    return [Pull(image) for image in images if not state.image_id(image)]
+
+
+def _checks(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
+    """A changed file has its whole directory checked: configs include one another."""
+    directories = {path.partition("/")[0] for path in needed.files if "/" in path}
+    for path, file in spec.files.items():
+        if file.check and path.partition("/")[0] in directories:
+            service = spec.services[file.check.service]
+            yield CheckFile(path, file.check, service.image, relative_mounts(service))
+
+
+def _signals(needed: Needed) -> list[Operation]:
+    """A service that starts anew reads its files anyway."""
+    return [
+        SignalService(service, signal)
+        for service, signal in sorted(needed.signals.items())
+        if service not in needed.services
+    ]
+
+
+def _services(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
+    """Services in the order of `depends_on`, each level healthy before the next one starts."""
+    levels = [
+        [name for name in level if name in needed.services] for level in dependency_levels(spec)
+    ]
+    busy = [level for level in levels if level]
+    for position, level in enumerate(busy):
+        for verb in Verb:
+            names = tuple(name for name in level if needed.services[name] is verb)
+            if names:
+                yield ServiceOperation(verb, names)
+        if position < len(busy) - 1:
+            yield WaitHealthy(tuple(level), spec.health_timeout)
+
+
+def _proofs(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
+    changed = [name for name in spec.services if name in needed.services or name in needed.signals]
+    if changed:
+        yield WaitHealthy(tuple(changed), spec.health_timeout)
+        yield from (PassGate(gate) for gate in spec.gates)
+
+
+def dependency_levels(spec: StackSpec) -> list[list[str]]:
+    """The services of a stack in levels: each depends only on services of earlier levels."""
+    levels: list[list[str]] = []
+    placed: set[str] = set()
+    waiting = list(spec.services)
+    while waiting:
+        level = [n for n in waiting if _depends_on(spec.services[n]) & set(spec.services) <= placed]
+        level = level or waiting  # a circle: Compose itself refuses it at lint
+        levels.append(level)
+        placed |= set(level)
+        waiting = [name for name in waiting if name not in placed]
+    return levels
+
+
+def _depends_on(service: ServiceSpec) -> set[str]:
+    return set(service.definition.get("depends_on") or [])

@@ -1,0 +1,209 @@
+"""The services of a stack against the containers of its project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from paisctl.plan import Action, Cause, Change, Disruption, Verb
+from paisctl.reconcile.changes import BY_HAND, Comparison
+from paisctl.reconcile.threeway import Difference, changed_definition, differences
+from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
+from paisctl.resources.container import Container, live_fields
+from paisctl.resources.manifest import sealed_environment
+from paisctl.secrets import describe, looks_secret
+
+_REVIVALS = {
+    "paused": Verb.UNPAUSE,
+    "unhealthy": Verb.RESTART,
+    "restarting": Verb.RESTART,
+}
+
+
+def service_changes(stack: Comparison) -> Iterator[Change]:
+    """Everything about a stack's services and containers that is not as it should be."""
+    for service in stack.spec.services.values():
+        containers = [c for c in stack.containers if c.service == service.name]
+        if not containers:
+            yield _missing(stack, service)
+            continue
+        container, *others = containers
+        yield from (_second(stack, service, other) for other in others)
+        yield from _changed(stack, service, container)
+        yield from _not_well(stack, service, container)
+    for container in stack.containers:
+        if container.service not in stack.spec.services:
+            yield _stray(stack, container)
+
+
+def _missing(stack: Comparison, service: ServiceSpec) -> Change:
+    stack.needed.services[service.name] = Verb.CREATE
+    subject, downloads = f"service {service.name}", stack.download(service.image)
+    if service.name in stack.applied.services:
+        return stack.change(
+            Action.MEND,
+            subject,
+            Cause.DRIFT,
+            field="container",
+            values=("missing", "running"),
+            reason="its container is gone",
+            downloads=downloads,
+        )
+    return stack.change(
+        Action.CREATE,
+        subject,
+        Cause.PENDING,
+        field="image",
+        values=("", service.image),
+        reason="new",
+        mark=stack.spec.mark,
+        downloads=downloads,
+    )
+
+
+def _second(stack: Comparison, service: ServiceSpec, container: Container) -> Change:
+    stack.needed.remove[container.id] = container.name
+    reason = f"a second container of service {service.name}"
+    return stack.change(Action.DELETE, f"container {container.name}", Cause.DRIFT, reason=reason)
+
+
+def _stray(stack: Comparison, container: Container) -> Change:
+    """A container in the project that no service of the stack accounts for."""
+    stack.needed.remove[container.id] = container.name
+    if container.service in stack.applied.services or container.stack == stack.spec.name:
+        return stack.change(
+            Action.DELETE,
+            f"service {container.service}",
+            Cause.ORPHAN,
+            Disruption.DOWNTIME,
+            reason="no longer in the inventory; volumes kept",
+        )
+    reason = f"in project {stack.spec.project}, but not made by paisctl; volumes kept"
+    return stack.change(Action.DELETE, f"container {container.name}", Cause.DRIFT, reason=reason)
+
+
+def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Change]:
+    found = _differences(stack, service, container)
+    foreign = _foreign_networks(service, container, stack.spec.project)
+    for difference in found:
+        if difference.field == "networks" and foreign:
+            stack.needed.disconnect += [(n, container.id, container.name) for n in foreign]
+            yield _difference(stack, service, difference, Disruption.NONE)
+            continue
+        stack.needed.services[service.name] = Verb.RECREATE
+        yield _difference(stack, service, difference, Disruption.RECREATE)
+    wanted = stack.state.image_id(service.image)
+    names_it = any(difference.field == "image" for difference in found)
+    if wanted and wanted != container.image_id and not names_it:
+        stack.needed.services[service.name] = Verb.RECREATE
+        yield stack.change(
+            Action.MEND,
+            f"service {service.name}",
+            Cause.DRIFT,
+            Disruption.RECREATE,
+            field="image",
+            values=(_short(container.image_id), _short(wanted)),
+            reason=f"{service.image} now points at another image on the host",
+        )
+
+
+def _differences(stack: Comparison, service: ServiceSpec, container: Container) -> list[Difference]:
+    directory = stack.state.directory(stack.spec.name)
+    before = stack.applied.services.get(service.name)
+    sealed = sealed_environment(service, stack.vault)
+    was_sealed = stack.applied.sealed.get(service.name, {})
+    wanted = fields(service, stack.spec.project, directory) | _named(sealed)
+    applied = None
+    if before:
+        applied = fields(before, stack.spec.project, directory) | _named(was_sealed)
+    image = stack.state.images.get(container.image_id, {})
+    live = _seal(stack, live_fields(container, image), {*sealed, *was_sealed})
+    found = differences(wanted, live, applied)
+    if found or container.digest == service.digest:
+        return found
+    return _unseen(service, before)
+
+
+def _unseen(service: ServiceSpec, before: ServiceSpec | None) -> list[Difference]:
+    """What differs although the container does not show it: its label is of something else."""
+    if before is None:
+        return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
+    if before.definition != service.definition:
+        return changed_definition(service.definition, before.definition)
+    # What it mounts has changed: the file's own change says so, and recreates the service.
+    if before.mounted != service.mounted:
+        return []
+    return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
+
+
+def _named(sealed: Mapping[str, str]) -> Fields:
+    return {f"environment {name}": digest for name, digest in sealed.items()}
+
+
+def _seal(stack: Comparison, live: Fields, secret: set[str]) -> Fields:
+    """Replace secret environment values by keyed digests before anything else sees them.
+
+    A variable that paisctl does not know, but that sounds like a secret, shows nothing at all.
+    """
+    for name, value in live.items():
+        kind, _, variable = name.partition(" ")
+        if kind == "environment" and variable in secret:
+            live[name] = stack.vault.seal(value)
+        elif kind == "environment" and looks_secret(variable) and variable not in _plain(stack):
+            live[name] = "sealed:"
+    return live
+
+
+def _plain(stack: Comparison) -> set[str]:
+    """Variables that the bundle itself sets to something that is no secret."""
+    services = stack.spec.services.values()
+    return {name for s in services for name in as_mapping(s.definition.get("environment"))}
+
+
+def _foreign_networks(service: ServiceSpec, container: Container, project: str) -> list[str]:
+    """Networks the container was attached to by hand, if that is all that differs in them."""
+    wanted = fields(service, project, "")["networks"]
+    has_all = set(wanted) <= set(container.networks)
+    return [n for n in container.networks if n not in wanted] if has_all else []
+
+
+def _difference(
+    stack: Comparison, service: ServiceSpec, difference: Difference, disruption: Disruption
+) -> Change:
+    is_drift = difference.cause is Cause.DRIFT
+    values = (difference.before, difference.after)
+    reason = BY_HAND if is_drift else ""
+    if values == ("(secret)", "(secret)") and not is_drift:
+        variable = difference.field.partition(" ")[2]
+        value = as_mapping(service.definition.get("environment"))[variable]
+        reason = f"{describe(value).strip('()')} has another value"
+    return stack.change(
+        Action.MEND if is_drift else Action.UPDATE,
+        f"service {service.name}",
+        difference.cause,
+        disruption,
+        field=difference.field,
+        values=values,
+        reason=reason,
+        mark=None if is_drift else stack.asked_by(values),
+        downloads=stack.download(service.image) if difference.field == "image" else "",
+    )
+
+
+def _not_well(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Change]:
+    if container.is_well:
+        return
+    verb = _REVIVALS.get(container.state, Verb.START)
+    if stack.needed.services.get(service.name) is not Verb.RECREATE:
+        stack.needed.services[service.name] = verb
+    yield stack.change(
+        Action.MEND,
+        f"service {service.name}",
+        Cause.DRIFT,
+        Disruption.RESTART if verb is Verb.RESTART else Disruption.NONE,
+        field="state",
+        values=(container.state, "running"),
+    )
+
+
+def _short(image_id: str) -> str:
+    return image_id.removeprefix("sha256:")[:12]
