@@ -1,0 +1,187 @@
+"""Making SSH connections; imported only when one is made, for fabric and paramiko are slow to."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import subprocess
+
+import fabric
+import paramiko
+
+from paisctl.errors import AuthenticationRefused, HostError, HostUnreachable
+from paisctl.transports import SshSettings
+from paisctl.transports.authentication import KeysWithoutPrompts
+from paisctl.transports.hostkeys import StrictHostKeys
+from paisctl.transports.openssh import ResolvedHost, resolve
+from paisctl.transports.ssh import lost
+
+_KEEPALIVE = 15  # seconds; also what keeps a home router's NAT table awake
+_TCP = (socket.AF_INET, socket.AF_INET6)
+_SILENCE = 60_000  # milliseconds until unanswered packets mean that the host is gone
+
+# Errors reach the user as exceptions; without this, Python prints paramiko's own log as well.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class Connections:
+    """The connection to a host, and those to the jump hosts that carry it.
+
+    Raises:
+        HostError: the host, or a jump host, cannot be reached, refuses us, or has another key.
+    """
+
+    def __init__(self, settings: SshSettings) -> None:
+        self._host = settings.host
+        self._connections: list[fabric.Connection] = []  # jump hosts first, the host last
+        self._proxies: list[subprocess.Popen[bytes]] = []
+        try:
+            self._connect(settings)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, command: str) -> paramiko.Channel:
+        """Start a command in a new channel.
+
+        Raises:
+            ConnectionLost: the connection broke since it was made.
+        """
+        try:
+            channel = self._connections[-1].transport.open_session(timeout=_KEEPALIVE)
+            channel.exec_command(command)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise lost(self._host) from error
+        else:
+            return channel  # type: ignore[no-any-return]  # fabric is untyped
+
+    def close(self) -> None:
+        for connection in reversed(self._connections):
+            connection.client.close()
+        for proxy in self._proxies:
+            proxy.terminate()
+            proxy.wait()
+
+    def _connect(
+        self, settings: SshSettings, gateway: fabric.Connection | None = None
+    ) -> fabric.Connection:
+        """Connect to a host, its jump hosts first."""
+        host = resolve(settings)
+        if gateway is None:
+            for jump in host.jumps:
+                gateway = self._connect(jump, gateway)
+        proxy = self._start_proxy(host.proxy_command) if host.proxy_command else None
+        authentication = KeysWithoutPrompts(host)
+        connection = _connection(host, authentication, gateway, proxy)
+        self._connections.append(connection)
+        _open(connection, host, authentication)
+        return connection
+
+    def _start_proxy(self, command: str) -> socket.socket:
+        """A socket that a ProxyCommand serves; paramiko's own class spins when the command ends."""
+        ours, its = socket.socketpair()
+        with its:
+            self._proxies.append(
+                subprocess.Popen(
+                    ["sh", "-c", f"exec {command}"],
+                    stdin=its.fileno(),
+                    stdout=its.fileno(),
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+        return ours
+
+
+def _connection(
+    host: ResolvedHost,
+    authentication: KeysWithoutPrompts,
+    gateway: fabric.Connection | None,
+    proxy: socket.socket | None,
+) -> fabric.Connection:
+    policy = StrictHostKeys(host)
+    connection = fabric.Connection(
+        host.hostname,
+        user=host.user,
+        port=host.port,
+        gateway=gateway or False,
+        connect_timeout=host.connect_timeout,
+        config=fabric.Config(overrides={"load_ssh_configs": False}),  # `host` is resolved already
+        connect_kwargs={
+            "auth_strategy": authentication,
+            "sock": proxy,
+            "banner_timeout": host.connect_timeout,
+            "transport_factory": lambda sock, **kwargs: _transport(sock, policy.algorithms, kwargs),
+        },
+    )
+    # Fabric's own policy would accept any key of a host it does not know.
+    connection.client.set_missing_host_key_policy(policy)
+    return connection
+
+
+def _transport(
+    sock: socket.socket, algorithms: list[str], options: dict[str, object]
+) -> paramiko.Transport:
+    """A transport that asks for a kind of host key we know, and notices a host that vanished."""
+    user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+    if user_timeout is not None and getattr(sock, "family", None) in _TCP:
+        sock.setsockopt(socket.IPPROTO_TCP, user_timeout, _SILENCE)
+    transport = paramiko.Transport(sock, **options)  # type: ignore[arg-type]
+    offered = transport.get_security_options()
+    preferred = [name for name in algorithms if name in offered.key_types]
+    offered.key_types = [*preferred, *(n for n in offered.key_types if n not in preferred)]
+    return transport
+
+
+def _open(
+    connection: fabric.Connection, host: ResolvedHost, authentication: KeysWithoutPrompts
+) -> None:
+    """Connect, verify the host key, authenticate; every failure as a HostError."""
+    try:
+        connection.open()
+    except HostError:
+        raise
+    except paramiko.AuthenticationException as error:
+        raise _refused(connection, host, authentication) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise _unreachable(host, error) from error
+    if not connection.transport.is_authenticated():
+        raise AuthenticationRefused(
+            f"{host} accepts our key, but wants a password or a code as well",
+            f"allow a key alone for {host.user} in the host's sshd_config",
+        )
+    connection.transport.set_keepalive(_KEEPALIVE)
+
+
+def _refused(
+    connection: fabric.Connection, host: ResolvedHost, authentication: KeysWithoutPrompts
+) -> AuthenticationRefused:
+    transport = connection.client.get_transport()
+    banner = transport.get_banner() if transport else None
+    tried = ", ".join(authentication.tried) or "no key, for there is none to try"
+    said = f"; the host says: {banner.decode(errors='replace').strip()}" if banner else ""
+    if authentication.locked:
+        hint = f"a key file has a passphrase; put it into the agent: ssh-add {authentication.locked[0]}"
+    else:
+        hint = f"ssh-copy-id -p {host.port} {host.user}@{host.hostname}"
+    return AuthenticationRefused(f"{host} refuses to let us in (tried {tried}){said}", hint)
+
+
+def _unreachable(host: ResolvedHost, error: Exception) -> HostUnreachable:
+    ssh = f"ssh -v -p {host.port} {host.user}@{host.hostname}"
+    if isinstance(error, socket.gaierror):
+        return HostUnreachable(
+            f"{host} cannot be found: the name {host.hostname} has no address",
+            f"ping {host.hostname}",
+        )
+    if isinstance(error, TimeoutError):
+        return HostUnreachable(
+            f"{host} did not answer within {host.connect_timeout:g} s",
+            f"is it switched on, and are you in its network? ping {host.hostname}",
+        )
+    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
+        return HostUnreachable(
+            f"{host} cannot be reached: nothing accepts connections there",
+            f"is sshd running on it, and is this its port? {ssh}",
+        )
+    reason = str(error) or "it closed the connection"
+    return HostUnreachable(f"{host} cannot be reached: {reason}", ssh)

@@ -1,0 +1,93 @@
+"""A host that plays a script: for tests of everything above the transports."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from paisctl.errors import HostError
+from paisctl.transports import Channel, Completed, decoded_lines, run_to_end
+
+
+@dataclass(slots=True)
+class Reply:
+    """What one execution answers.
+
+    `check` is called with all of stdin when the execution is waited for; an assertion in it fails
+    the test at the right place.
+    """
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit_status: int = 0
+    check: Callable[[bytes], None] = field(default=lambda _stdin: None)
+
+
+class FakeTransport:
+    """Answers every execution with the next reply, or raises the next error.
+
+    Args:
+        replies: one per execution, in order; an exception is raised instead of an answer.
+        refuses: raised by `connect`, as an unreachable host does.
+
+    `commands` and `stdins` record what was executed and what it was sent.
+    """
+
+    def __init__(
+        self, replies: Sequence[Reply | HostError] = (), refuses: HostError | None = None
+    ) -> None:
+        self._replies = deque(replies)
+        self._refuses = refuses
+        self.commands: list[str] = []
+        self.stdins: list[bytearray] = []
+        self.closed = False
+
+    def connect(self) -> None:
+        if self._refuses is not None:
+            raise self._refuses
+
+    def run(self, command: str, stdin: bytes = b"") -> Completed:
+        return run_to_end(self.open(command), stdin)
+
+    def open(self, command: str) -> Channel:
+        self.connect()
+        self.commands.append(command)
+        self.stdins.append(bytearray())
+        reply = self._replies.popleft()
+        if isinstance(reply, HostError):
+            raise reply
+        return FakeChannel(reply, self.stdins[-1])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeChannel:
+    """An execution that prints its reply at once."""
+
+    def __init__(self, reply: Reply, stdin: bytearray) -> None:
+        self._reply = reply
+        self._stdin = stdin
+        self._stdout = io.BytesIO(reply.stdout)
+
+    def write(self, data: bytes) -> None:
+        self._stdin += data
+
+    def close_stdin(self) -> None:
+        """Nothing waits for it."""
+
+    def read(self) -> bytes:
+        return self._stdout.read()
+
+    def lines(self) -> Iterator[str]:
+        return decoded_lines(self._stdout)
+
+    def wait(self) -> int:
+        self._reply.check(bytes(self._stdin))
+        return self._reply.exit_status
+
+    @property
+    def stderr(self) -> bytes:
+        return self._reply.stderr
