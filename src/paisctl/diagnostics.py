@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """A place in a file. Lines and columns count from 1; `width` is the length to underline."""
+    """A place in a file.
+
+    Lines and columns count from 1; `width` is the length to underline, 0 for the whole line.
+    `text` is the line itself where no file has it, as in what was rendered.
+    """
 
     file: str
     line: int
     column: int = 1
-    width: int = 1
+    width: int = 0
+    text: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -51,7 +56,7 @@ class Diagnostic:
 
 @dataclass(slots=True)
 class Diagnostics:
-    """A collection of problems; iterating yields them sorted by place."""
+    """A collection of problems; iterating yields them merged and sorted by place."""
 
     items: list[Diagnostic] = field(default_factory=list)
 
@@ -90,7 +95,15 @@ class Diagnostics:
         return ", ".join(said) or "no problems"
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(set(self.items), key=Diagnostic.sort_key))
+        """Yield each problem once, by place; one found from several sides has all their places."""
+        merged: dict[Diagnostic, Diagnostic] = {}
+        for item in self.items:
+            alone = replace(item, related=())
+            known = merged.get(alone, alone)
+            merged[alone] = replace(
+                known, related=tuple(dict.fromkeys((*known.related, *item.related)))
+            )
+        return iter(sorted(merged.values(), key=Diagnostic.sort_key))
 
 
 def did_you_mean(word: str, known: Iterable[str], what: str) -> str:

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.model import Device, Inventory, Kind
+from paisctl.inventory.repair import DEVICE_STAND_INS, repair
 from paisctl.inventory.source import Path_, Source, merge, parse_yaml, read_yaml
 from paisctl.inventory.validation import validate
 
@@ -54,23 +52,28 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     """Load an inventory and its overlays, the first file lowest.
 
     Returns:
-        The fleet, or None when it cannot be used; `diagnostics` then has errors.
+        The fleet, or None when there is nothing to look at. When `diagnostics` has errors, a fleet
+        that is returned anyway is only good for finding more of them.
     """
-    source = Source({"kinds": {}}, {(): Mark(str(paths[0]), 1)}, {})
-    source = merge(source, _under("kinds", _built_in_kinds(diagnostics)))
+    built_in = _under("kinds", _built_in_kinds(diagnostics))
+    source = merge(Source({"kinds": {}}, {(): Mark(str(paths[0]), 1)}, {}), built_in)
     for path in paths:
         layer = read_yaml(path, diagnostics)
         if layer.data is None:
-            diagnostics.error("empty", f"{path} says nothing", Mark(str(path), 1))
+            if not _is_blamed(path, diagnostics):
+                diagnostics.error("empty", f"{path} says nothing", Mark(str(path), 1))
         elif not isinstance(layer.data, dict):
             diagnostics.error("wrong-type", "an inventory is a mapping", layer.mark(()))
         else:
             source = merge(source, layer)
     if diagnostics.errors and "devices" not in source.data:
         return None
-    inventory = _validate_entries(source, diagnostics)
+    inventory = validate(Inventory, source, diagnostics)
     if inventory is None:
-        return None
+        inventory, source = repair(source)
+        if "kinds" not in source.data:
+            source = merge(built_in, source)
+            inventory, source = repair(source)
     devices = {}
     for name, device in inventory.devices.items():
         resolved = _resolve(name, device, inventory, source, diagnostics)
@@ -79,31 +82,8 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     return Fleet(inventory, source, devices, paths[0].parent)
 
 
-def _validate_entries(source: Source, diagnostics: Diagnostics) -> Inventory | None:
-    """Check the whole; go on without the devices, kinds and secrets that are wrong.
-
-    So one bad device does not hide what is wrong with the others.
-    """
-    found = Diagnostics()
-    inventory = validate(Inventory, source, found)
-    diagnostics.items.extend(found)
-    if inventory is not None:
-        return inventory
-    rest = Source(dict(source.data), source.values, source.keys)
-    for section in ("devices", "kinds", "secrets", "tags"):
-        entries = source.data.get(section)
-        annotation = Inventory.model_fields[section].annotation
-        if isinstance(entries, dict):
-            rest.data[section] = {n: e for n, e in entries.items() if _is_valid(annotation, {n: e})}
-    return validate(Inventory, rest, Diagnostics())
-
-
-def _is_valid(annotation: Any, value: Any) -> bool:
-    try:
-        TypeAdapter(annotation).validate_python(value)
-    except ValidationError:
-        return False
-    return True
+def _is_blamed(path: Path, diagnostics: Diagnostics) -> bool:
+    return any(item.mark and item.mark.file == str(path) for item in diagnostics.errors)
 
 
 def _built_in_kinds(diagnostics: Diagnostics) -> Source:
@@ -122,12 +102,14 @@ def _resolve(
             source.mark(("devices", name, "kind")),
             did_you_mean(device.kind, inventory.kinds, "kinds"),
         )
-        return None
+        kind = Kind.model_validate({})
     layers = Source({}, {}, {})
     for path in (("defaults",), ("kinds", device.kind)):
         layers = merge(layers, _settings(source, path))
     layers = merge(layers, _below(source, ("devices", name)))
-    resolved = validate(Device, layers, diagnostics)
+    # Stand-ins are for a device that was repaired; a whole one overrides them all.
+    whole = Source(DEVICE_STAND_INS | layers.data, layers.values, layers.keys)
+    resolved = validate(Device, whole, diagnostics)
     return FleetDevice(name, resolved, kind, layers) if resolved else None
 
 

@@ -130,9 +130,9 @@ class _Builder:
         self.source.values[path] = self._mark(node)
         if isinstance(node, yaml.MappingNode):
             return dict(self._items(node, path))
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, i)) for i, item in enumerate(node.value)]
-        return self._scalar(node)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        return [self._value(item, (*path, i)) for i, item in enumerate(node.value)]
 
     def _items(self, node: yaml.MappingNode, path: Path_) -> Iterator[tuple[str, Any]]:
         seen: dict[str, Mark] = {}
@@ -142,6 +142,10 @@ class _Builder:
                 self.diagnostics.error("bad-key", "a key must be plain text", mark)
                 continue
             key = str(key_node.value)
+            if key == "<<" and not key_node.style:
+                hint = "what several devices share goes under `defaults`, `kinds` or `stacks`"
+                self.diagnostics.error("merge-key", "YAML merge keys are not used here", mark, hint)
+                continue
             if key in seen:
                 self.diagnostics.error(
                     "duplicate-key",
@@ -155,7 +159,7 @@ class _Builder:
             self.source.keys[(*path, key)] = mark
             yield key, self._value(value_node, (*path, key))
 
-    def _scalar(self, node: yaml.Node) -> Any:
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
         text: str = node.value
         if node.style:  # quoted or block: text, whatever it looks like
             return text

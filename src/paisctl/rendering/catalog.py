@@ -13,10 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from paisctl.diagnostics import Diagnostics, Mark
+from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.source import Source, read_yaml
 from paisctl.inventory.validation import validate
 from paisctl.rendering.bundle import ConfigBundle, StackBundle, Variable
+from paisctl.rendering.consistency import check_bundle
 
 B = TypeVar("B", StackBundle, ConfigBundle)
 
@@ -45,10 +46,11 @@ class Found(Generic[B]):
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every bundle that can be used, by name."""
+    """Every bundle that can be used, by name, and the stacks that have problems."""
 
     stacks: dict[str, Found[StackBundle]] = field(default_factory=dict)
     configs: dict[str, Found[ConfigBundle]] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
 
 
 def shipped_bundles() -> Path:
@@ -60,19 +62,50 @@ def shipped_bundles() -> Path:
 
 def load_catalog(roots: Iterable[Path], diagnostics: Diagnostics) -> Catalog:
     """Collect the bundles of several folders; the first one that has a name wins it."""
-    catalog = Catalog()
+    stacks: _Shelf[StackBundle] = _Shelf(StackBundle)
+    configs: _Shelf[ConfigBundle] = _Shelf(ConfigBundle)
     for root in roots:
-        for folder in _folders(root / "stacks"):
-            if folder.name not in catalog.stacks:
-                stack = _read(folder, StackBundle, diagnostics)
-                if stack:
-                    catalog.stacks[folder.name] = stack
-        for folder in _folders(root / "templates"):
-            if folder.name not in catalog.configs:
-                config = _read(folder, ConfigBundle, diagnostics)
-                if config:
-                    catalog.configs[folder.name] = config
-    return catalog
+        stacks.fill(root / "stacks", diagnostics)
+        configs.fill(root / "templates", diagnostics)
+    for stack in list(stacks.usable.values()):
+        if not _check_configs(stack, configs, diagnostics):
+            del stacks.usable[stack.name]
+            stacks.broken.add(stack.name)
+    return Catalog(stacks.usable, configs.usable, frozenset(stacks.broken))
+
+
+class _Shelf(Generic[B]):
+    """The bundles of one sort that were found so far."""
+
+    def __init__(self, model: type[B]) -> None:
+        self.model: type[B] = model
+        self.usable: dict[str, Found[B]] = {}
+        self.broken: set[str] = set()
+
+    def fill(self, parent: Path, diagnostics: Diagnostics) -> None:
+        for folder in _folders(parent):
+            if folder.name in self.usable or folder.name in self.broken:
+                continue
+            found = _read(folder, self.model, diagnostics)
+            if found and check_bundle(found.bundle, found.folder, found.source, diagnostics):
+                self.usable[folder.name] = found
+            else:
+                self.broken.add(folder.name)
+
+
+def _check_configs(
+    stack: Found[StackBundle], configs: _Shelf[ConfigBundle], diagnostics: Diagnostics
+) -> bool:
+    missing = [name for name in stack.bundle.configs if name not in configs.usable]
+    for name in missing:
+        if name not in configs.broken:
+            diagnostics.error(
+                "unknown-config",
+                f"there is no config bundle `{name}`",
+                stack.source.mark(("configs", stack.bundle.configs.index(name))),
+                did_you_mean(name, configs.usable, "config bundles"),
+            )
+    return not missing
 
 
 def _folders(parent: Path) -> list[Path]:

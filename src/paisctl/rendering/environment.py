@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from paisctl.diagnostics import Mark
+from paisctl.diagnostics import Mark, did_you_mean
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.rendering.bundle import Alert
 from paisctl.rendering.graph import Endpoint, Graph
@@ -25,10 +25,26 @@ from paisctl.rendering.instances import Instance, InstancePort
 class TemplateProblem(Exception):
     """A template failed. `mark` is the line of the template."""
 
-    def __init__(self, message: str, mark: Mark) -> None:
+    def __init__(self, message: str, mark: Mark, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.mark = mark
+        self.hint = hint
+
+
+class _Unknown(jinja2.StrictUndefined):
+    """A name that does not exist: the error says which, and what there is instead.
+
+    The hint follows the message after a line break; `_problem` takes them apart.
+    """
+
+    @property
+    def _undefined_message(self) -> str:
+        name, owner = str(self._undefined_name), self._undefined_obj
+        if isinstance(owner, Mapping):
+            hint = did_you_mean(name, map(str, owner), "names here")
+            return f"there is no `{name}`\n{hint}"
+        return f"there is no `{name}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +138,7 @@ def _alerts(graph: Graph) -> list[AlertView]:
 def _environment(folder: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
-        undefined=jinja2.StrictUndefined,
+        undefined=_Unknown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -139,6 +155,8 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, jinja2.Undefined):
+        return str(value)  # raises, and says which name it is
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
@@ -155,8 +173,8 @@ def render_text(folder: Path, text: str, values: Mapping[str, Any], where: Mark)
     """Render a text that stands in a `bundle.yaml`, at `where`."""
     try:
         return _environment(folder).from_string(text).render(values)
-    except (jinja2.TemplateError, TypeError, ValueError) as error:
-        raise TemplateProblem(str(error), where) from error
+    except _FAILURES as error:
+        raise _problem(error, where) from error
 
 
 def _guard(folder: Path, name: str, render: Callable[[jinja2.Environment], str]) -> str:
@@ -167,8 +185,24 @@ def _guard(folder: Path, name: str, render: Callable[[jinja2.Environment], str])
         raise TemplateProblem(f"there is no template `{name}`", Mark(file, 1)) from None
     except jinja2.TemplateSyntaxError as error:
         raise TemplateProblem(f"{error.message}", Mark(error.filename or file, error.lineno)) from None
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise TemplateProblem(str(error), _line_of(error, folder, file)) from error
+    except _FAILURES as error:
+        raise _problem(error, _line_of(error, folder, file)) from error
+
+
+_FAILURES = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def _problem(error: Exception, mark: Mark) -> TemplateProblem:
+    message, _, hint = str(error).partition("\n")
+    return TemplateProblem(message or type(error).__name__, mark, hint or None)
 
 
 def _line_of(error: BaseException, folder: Path, file: str) -> Mark:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.load import Fleet
 from paisctl.rendering.bundle import Connect
+from paisctl.rendering.catalog import Catalog
 from paisctl.rendering.instances import Instance, InstancePort
 
 Key = tuple[str, str]
@@ -120,9 +122,17 @@ class Graph:
         }
 
 
-def check_graph(graph: Graph, diagnostics: Diagnostics) -> None:
-    """Report connections to what no device offers, and circles in the order of applying."""
-    offered = {name for i in graph.instances.values() for name in i.stack.bundle.exports}
+def check_offers(graph: Graph, catalog: Catalog, fleet: Fleet, diagnostics: Diagnostics) -> None:
+    """Report connections to what no device offers.
+
+    A stack that is assigned counts as offered even when it has problems: they were reported.
+    """
+    assigned = {stack for device in fleet.devices.values() for stack in device.device.stacks}
+    offered = {
+        export for s in assigned & catalog.stacks.keys() for export in catalog.stacks[s].bundle.exports
+    }
+    if not assigned <= catalog.stacks.keys():
+        return  # an unknown stack may well be the one that is missed
     for instance in graph.instances.values():
         for connect in instance.stack.bundle.connects:
             wanted = connect.export
@@ -134,6 +144,10 @@ def check_graph(graph: Graph, diagnostics: Diagnostics) -> None:
                     instance.mark,
                     did_you_mean(wanted, offered, "exports that run"),
                 )
+
+
+def check_order(graph: Graph, diagnostics: Diagnostics) -> None:
+    """Report circles in the order of applying."""
     for circle in _circles(graph):
         path = " → ".join(f"{device}/{stack}" for device, stack in (*circle, circle[0]))
         mark = graph.instances[circle[0]].mark

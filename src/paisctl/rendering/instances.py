@@ -13,10 +13,10 @@ from typing import Any
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.source import Path_
-from paisctl.inventory.types import parse_duration, parse_port, parse_size
+from paisctl.inventory.types import parse_port
 from paisctl.rendering.bundle import BundlePort, Image, StackBundle, Variable
 from paisctl.rendering.catalog import Catalog, Found, variables_of
-from paisctl.secrets import token
+from paisctl.rendering.values import coerce
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ def resolve_instances(
         for name in device.device.stacks:
             found = _find(name, catalog, device.mark("stacks", name), diagnostics)
             if found:
-                instance = _Resolver(fleet, device, found, variables_of(found, catalog), diagnostics).resolve()
+                variables = variables_of(found, catalog)
+                instance = _Resolver(fleet, device, found, variables, diagnostics).resolve()
                 if instance:
                     instances[instance.key] = instance
     return instances
@@ -106,7 +107,7 @@ def _find(
     name: str, catalog: Catalog, mark: Mark | None, diagnostics: Diagnostics
 ) -> Found[StackBundle] | None:
     found = catalog.stacks.get(name)
-    if found is None:
+    if found is None and name not in catalog.broken:
         hint = did_you_mean(name, catalog.stacks, "stacks")
         diagnostics.error("unknown-stack", f"unknown stack `{name}`", mark, hint)
     return found
@@ -140,7 +141,7 @@ class _Resolver:
         images = {name: self._image(name, image) for name, image in bundle.images.items()}
         ports = {name: self._port(name, port) for name, port in bundle.ports.items()}
         mark = self.device.mark("stacks", self.stack.name)
-        platforms = {name: list(image.platforms) for name, image in bundle.images.items()}
+        platforms = {name: list[str](image.platforms) for name, image in bundle.images.items()}
         if self.failed:
             return None
         return Instance(
@@ -212,7 +213,7 @@ class _Resolver:
             setting = Setting(variable.default, None)
         self.settings[name] = setting
         try:
-            return _coerce(variable, setting.value, self.fleet)
+            return coerce(variable, setting.value, self.fleet.inventory.secrets)
         except ValueError as error:
             message = f"`{name}` of `{self.stack.name}`: {error}"
             mark = setting.mark or self.stack.mark("vars", name, "default")
@@ -250,53 +251,3 @@ class _Resolver:
     def _error(self, code: str, message: str, mark: Mark | None, hint: str | None) -> None:
         self.failed = True
         self.diagnostics.error(code, message, mark, hint)
-
-
-def _coerce(variable: Variable, value: Any, fleet: Fleet) -> Any:
-    """A variable's value as its template sees it.
-
-    Sizes become Compose's text in bytes units, secrets their tokens, all else stays.
-    """
-    kind = variable.type
-    if kind == "secret":
-        return _secret(value, fleet)
-    if kind == "size":
-        return SizeText(parse_size(value))
-    if kind == "duration":
-        parse_duration(value)
-        return value
-    if kind == "port":
-        return parse_port(value)
-    expected = {"text": str, "integer": int, "boolean": bool, "list": list, "mapping": dict}[kind]
-    if not isinstance(value, expected) or (kind == "integer" and isinstance(value, bool)):
-        raise ValueError(f"must be {_WORDS[kind]}, not `{value}`")
-    return value
-
-
-_WORDS = {
-    "text": "text",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "list": "a list",
-    "mapping": "a mapping",
-}
-
-
-class SizeText(int):
-    """A number of bytes that Compose and people can both read: `36g`."""
-
-    def __str__(self) -> str:
-        for power, unit in ((3, "g"), (2, "m"), (1, "k")):
-            if self % 1024**power == 0:
-                return f"{self // 1024**power}{unit}"
-        return f"{int(self)}b"
-
-
-def _secret(value: Any, fleet: Fleet) -> str:
-    name = value.get("secret") if isinstance(value, dict) and len(value) == 1 else None
-    if not isinstance(name, str):
-        raise ValueError("is a secret; write `{secret: NAME}`, never the secret itself")
-    if name not in fleet.inventory.secrets:
-        hint = did_you_mean(name, fleet.inventory.secrets, "secrets")
-        raise ValueError(f"unknown secret `{name}`; {hint}")
-    return token(name)

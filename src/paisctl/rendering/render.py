@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paisctl.desired import GateSpec, HostSpec, Input, StackSpec
-from paisctl.diagnostics import Diagnostics, Mark
+from paisctl.diagnostics import Diagnostic, Diagnostics, Mark
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.source import parse_yaml
 from paisctl.inventory.types import parse_duration
 from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
 from paisctl.rendering.catalog import Catalog, Found
 from paisctl.rendering.compose import complete, compose_files
+from paisctl.rendering.compose_schema import check_compose
 from paisctl.rendering.environment import TemplateProblem, context, render_template, render_text
-from paisctl.rendering.graph import Graph, check_graph
+from paisctl.rendering.graph import Graph, check_offers, check_order
 from paisctl.rendering.instances import Instance, Setting, resolve_instances
 from paisctl.resources.compose import ServiceSpec
 from paisctl.resources.file import FileCheck, FileSpec
 from paisctl.secrets import describe
 
 COMPOSE_TEMPLATE = "compose.yaml.j2"
+RENDERED = " (rendered)"  # ends the file name of a mark in what a template became
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     """
     instances = resolve_instances(fleet, catalog, diagnostics)
     graph = Graph(instances)
-    check_graph(graph, diagnostics)
+    check_offers(graph, catalog, fleet, diagnostics)
+    check_order(graph, diagnostics)
     hosts = {
         name: HostSpec(name, device.device.root, {})
         for name, device in fleet.devices.items()
@@ -98,24 +101,31 @@ class _StackRenderer:
 
     def _compose(self, found: Found[StackBundle]) -> Mapping[str, Any] | None:
         text = render_template(found.folder, COMPOSE_TEMPLATE, self.context)
-        file = f"{found.folder / COMPOSE_TEMPLATE} (rendered for {self.instance.device.name})"
+        file = f"{found.folder / COMPOSE_TEMPLATE}{RENDERED}"
         problems = Diagnostics()
-        document = parse_yaml(text, file, problems).data
-        self.diagnostics.items.extend(problems)
-        if problems.errors:
-            return None
-        if not (isinstance(document, dict) and isinstance(document.get("services"), dict)):
-            self.diagnostics.error("compose", "it has no `services` mapping", Mark(file, 1))
-            return None
-        return document
+        source = parse_yaml(text, file, problems)
+        if not problems.errors:
+            check_compose(source, problems)
+        lines = describe(text).splitlines()
+        for item in problems:
+            self.diagnostics.items.append(self._blame(item, lines))
+        document: Mapping[str, Any] = source.data
+        return None if problems.errors else document
+
+    def _blame(self, item: Diagnostic, lines: list[str]) -> Diagnostic:
+        """Quote the rendered line, which no file has, and name the inventory line behind it."""
+        asked_by = self._asked_by()
+        related = (*item.related, asked_by) if asked_by else item.related
+        mark = item.mark
+        if mark:
+            text = lines[mark.line - 1] if mark.line <= len(lines) else ""
+            mark = replace(mark, text=text)
+        return replace(item, mark=mark, related=related)
 
     def _files(self, found: Found[StackBundle]) -> list[FileSpec]:
         files = [self._file(found, file, "") for file in found.bundle.files]
         for name in found.bundle.configs:
-            config = self.catalog.configs.get(name)
-            if config is None:
-                mark = found.mark("configs") or Mark(str(found.folder), 1)
-                raise TemplateProblem(f"there is no config bundle `{name}`", mark)
+            config = self.catalog.configs[name]
             files += [self._file(config, file, f"{name}/") for file in config.bundle.files]
         return files
 
@@ -175,10 +185,14 @@ class _StackRenderer:
         return "+".join([self.instance.stack.digest, *(config.digest for config in configs)])
 
     def _report(self, problem: TemplateProblem) -> None:
+        asked_by = self._asked_by()
+        related = [asked_by] if asked_by else []
+        self.diagnostics.error("template", problem.message, problem.mark, problem.hint, related)
+
+    def _asked_by(self) -> tuple[str, Mark] | None:
         instance = self.instance
-        asked = f"asked for by {instance.device.name}'s `{instance.name}`"
-        related = [(asked, instance.mark)] if instance.mark else []
-        self.diagnostics.error("template", problem.message, problem.mark, None, related)
+        words = f"asked for by {instance.device.name}'s `{instance.name}`"
+        return (words, instance.mark) if instance.mark else None
 
 
 def _input(setting: Setting) -> Input:

@@ -1,0 +1,114 @@
+"""A rendered Compose document against the compose-spec's own JSON Schema.
+
+The schema comes with check-jsonschema, which vendors it from
+https://github.com/compose-spec/compose-spec. What the schema allows and paisctl cannot manage (a
+service without an image, a size that is none) is refused here too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paisctl.diagnostics import Diagnostics
+from paisctl.inventory.source import Path_, Source
+from paisctl.inventory.types import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+
+def check_compose(source: Source, diagnostics: Diagnostics) -> None:
+    """Check a rendered document; problems are marked at its own lines."""
+    document = source.data
+    if not (isinstance(document, dict) and isinstance(document.get("services"), dict)):
+        diagnostics.error("compose", "it has no mapping `services`", source.mark(("services",)))
+        return
+    for path, message in list(_schema_problems(document)) or list(_own_problems(document)):
+        diagnostics.error("compose", f"not a valid Compose file: {message}", source.mark(path))
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema.validators import validator_for  # noqa: PLC0415 - 0.1 s that only rendering needs
+
+    # The package's own import pulls in its command line; its data file is all that is needed.
+    found = importlib.util.find_spec("check_jsonschema")
+    if found is None or not found.submodule_search_locations:
+        raise ImportError("check-jsonschema is not installed")
+    package = Path(found.submodule_search_locations[0])
+    schema = json.loads((package / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
+    validator: Validator = validator_for(schema)(schema)
+    return validator
+
+
+def _schema_problems(document: Any) -> Iterator[tuple[Path_, str]]:
+    from jsonschema.exceptions import best_match, relevance  # noqa: PLC0415 - as above
+
+    for error in sorted(_validator().iter_errors(document), key=lambda e: list(map(str, e.path))):
+        deepest = best_match([error], key=relevance) or error
+        path = tuple(deepest.absolute_path)
+        yield path, f"{_dotted(path)}: {_worded(deepest)}"
+
+
+def _worded(error: ValidationError) -> str:
+    """The validator's message without the whole value, which may be long."""
+    value = error.instance
+    if error.validator == "type":
+        wanted = error.validator_value
+        words = " or ".join(wanted) if isinstance(wanted, list) else str(wanted)
+        said = "a mapping" if isinstance(value, dict) else json.dumps(value, default=str)
+        return f"must be {words}, not {said if len(said) < 60 else 'this'}"
+    return str(error.message)
+
+
+def _own_problems(document: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
+    for name, service in document["services"].items():
+        at = ("services", name)
+        if not isinstance(service.get("image"), str):
+            yield at, f"service `{name}` has no `image`; paisctl builds none"
+        for key, parse in _READERS.items():
+            value = _value(service, key)
+            try:
+                if value is not None:
+                    parse(value)
+            except ValueError as error:
+                yield (*at, *key), f"{_dotted((*at, *key))}: {error}"
+        for position, volume in enumerate(service.get("volumes") or []):
+            if _has_no_source(volume):
+                message = "has no source; name a volume, so that its data can be found again"
+                yield (*at, "volumes", position), f"{_dotted((*at, 'volumes', position))} {message}"
+
+
+_READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
+    ("mem_limit",): parse_size,
+    ("deploy", "resources", "limits", "memory"): parse_size,
+    ("stop_grace_period",): parse_duration,
+    ("healthcheck", "interval"): parse_duration,
+    ("healthcheck", "timeout"): parse_duration,
+    ("healthcheck", "start_period"): parse_duration,
+}
+
+
+def _value(service: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
+        service = service.get(step) if isinstance(service, dict) else None
+    return service
+
+
+def _has_no_source(volume: Any) -> bool:
+    if isinstance(volume, dict):
+        return volume.get("type") in ("bind", "volume") and not volume.get("source")
+    return ":" not in str(volume)
+
+
+def _dotted(path: Path_) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text or "the document"

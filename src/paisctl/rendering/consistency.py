@@ -1,0 +1,90 @@
+"""A bundle on its own: every name and path in its `bundle.yaml` leads somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.source import Path_, Source
+from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
+
+_COMPOSE_FILES = ("compose.yaml", "compose.override.yaml")
+
+
+def check_bundle(
+    bundle: StackBundle | ConfigBundle, folder: Path, source: Source, diagnostics: Diagnostics
+) -> bool:
+    """Check a bundle against itself and its folder.
+
+    Returns:
+        Whether it can be used; if not, `diagnostics` says why, each at its line of `bundle.yaml`.
+    """
+    check = _BundleCheck(folder, source, diagnostics)
+    check.files(bundle.files)
+    if isinstance(bundle, StackBundle):
+        check.ports(bundle)
+        if not (folder / "compose.yaml.j2").is_file():
+            check.error((), "missing-file", f"the stack `{folder.name}` has no `compose.yaml.j2`")
+    return check.sound
+
+
+@dataclass
+class _BundleCheck:
+    folder: Path
+    source: Source
+    diagnostics: Diagnostics
+    sound: bool = True
+
+    def error(self, at: Path_, code: str, message: str, hint: str | None = None) -> None:
+        self.sound = False
+        self.diagnostics.error(code, message, self.source.mark(at), hint)
+
+    def ports(self, bundle: StackBundle) -> None:
+        for export, port in bundle.exports.items():
+            self._known_port(port, bundle.ports, ("exports", export), f"the export `{export}`")
+        for position, metrics in enumerate(bundle.metrics):
+            at = ("metrics", position, "port")
+            self._known_port(metrics.port, bundle.ports, at, "`metrics`")
+
+    def _known_port(self, name: str, known: Iterable[str], at: Path_, who: str) -> None:
+        if name not in known:
+            message = f"{who} names the port `{name}`, which the bundle does not have"
+            self.error(at, "unknown-port", message, did_you_mean(name, known, "ports"))
+
+    def files(self, files: list[BundleFile]) -> None:
+        seen: set[str] = set()
+        for position, file in enumerate(files):
+            at = ("files", position)
+            self._path(file.path, (*at, "path"))
+            if file.path in seen:
+                message = f"two files of the bundle are written to `{file.path}`"
+                self.error((*at, "path"), "duplicate-file", message)
+            seen.add(file.path)
+            if not self._inside(file.template):
+                message = f"there is no template `{file.template}` in {self.folder}"
+                self.error((*at, "template"), "missing-file", message)
+            if file.on_change.action != "none" and not file.on_change.service:
+                message = f"`{file.on_change.action}` needs the `service` it is done to"
+                self.error((*at, "on_change"), "missing-key", message)
+            if file.on_change.action == "reload" and not file.on_change.signal:
+                hint = "many daemons take SIGHUP; `restart` works for all"
+                message = "`reload` needs the `signal` that makes the service read its files again"
+                self.error((*at, "on_change"), "missing-key", message, hint)
+
+    def _path(self, path: str, at: Path_) -> None:
+        if ".." in PurePosixPath(path).parts or path.startswith(("/", "~")):
+            message = f"the file `{path}` would leave the stack's directory"
+            self.error(at, "path-escape", message, "paths are relative and go down only")
+        elif path in _COMPOSE_FILES:
+            message = f"`{path}` is written by paisctl itself"
+            self.error(at, "path-escape", message, "choose another name")
+
+    def _inside(self, template: str) -> bool:
+        parts = PurePosixPath(template)
+        return (
+            not parts.is_absolute()
+            and ".." not in parts.parts
+            and (self.folder / template).is_file()
+        )
