@@ -1,0 +1,209 @@
+"""Brings a lab up and takes it down. The steps, in order, are `Lab.up`."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paisctl.errors import PaisctlError, UsageError
+from paisctl.inventory.load import Fleet
+from paisctl.lab.hosts import USER, Hosts, LabHost
+from paisctl.lab.images import Images, Say
+from paisctl.lab.keys import ensure_key_pair
+from paisctl.lab.overlay import overlay_of, write_overlay
+from paisctl.lab.profiles import profile_for
+from paisctl.lab.replacements import ServiceImage
+
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
+
+# Private and outside what Docker hands out by itself, both here and inside the hosts.
+_SUBNETS = ipaddress.ip_network("10.213.0.0/16")
+_FIRST_HOST = 10
+
+Replacements = Mapping[tuple[str, str], Mapping[str, ServiceImage]]
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """A host of the lab and the version of its engine; None when that does not answer."""
+
+    host: LabHost
+    engine: str | None
+
+
+class Lab:
+    """One lab: its name marks everything it has in Docker, its directory has all other traces."""
+
+    def __init__(self, docker: DockerClient, name: str, directory: Path, say: Say) -> None:
+        self.name = name
+        self.directory = directory.resolve()
+        self._say = say
+        self._images = Images(docker, say)
+        self._hosts = Hosts(docker, name)
+
+    @property
+    def overlay(self) -> Path:
+        return self.directory / "overlay.yaml"
+
+    def up(self, fleet: Fleet, devices: Sequence[str], images: Replacements) -> list[LabHost]:
+        """Start a host for each device and fill it with the images that its stacks need.
+
+        What is there already stays as it is. Without `devices`, all that paisctl deploys to.
+
+        Raises:
+            UsageError: a device is not in the inventory, or is never deployed to.
+            PaisctlError: an image or a host cannot be made; the message says which.
+        """
+        chosen = _choose(fleet, devices)
+        wanted = {device: _images_of(device, images) for device in chosen}
+        self._refuse_unavailable(images, chosen)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        host_image = self._images.ensure(i for needed in wanted.values() for i in needed)
+        self._create_missing(fleet, chosen, host_image)
+        with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+            list(pool.map(self._hosts.start, chosen))
+        hosts = self._hosts.list()
+        self._load(hosts, wanted)
+        self._write_state(fleet, hosts, images)
+        return hosts
+
+    def status(self) -> list[HostStatus]:
+        """Every host of the lab, as Docker has it now."""
+        hosts = self._hosts.list()
+        with ThreadPoolExecutor() as pool:
+            return list(map(HostStatus, hosts, pool.map(self._hosts.engine_version, hosts)))
+
+    def host(self, device: str) -> LabHost:
+        """The running host of a device.
+
+        Raises:
+            UsageError: the lab has none.
+        """
+        hosts = {host.device: host for host in self._hosts.list() if host.state == "running"}
+        if device not in hosts:
+            known = ", ".join(hosts) or "none"
+            raise UsageError(f"no lab host `{device}` is running", f"running lab hosts: {known}")
+        return hosts[device]
+
+    def ssh_command(self, host: LabHost) -> list[str]:
+        """An `ssh` command line that logs in to a host, whatever the user's own settings are."""
+        options = {
+            "IdentitiesOnly": "yes",
+            "StrictHostKeyChecking": "yes",
+            "UserKnownHostsFile": str(self.directory / "known_hosts"),
+        }
+        flags = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+        key = str(self.directory / "id_ed25519")
+        return ["ssh", "-F", "none", "-i", key, *flags, "-p", str(host.port), f"{USER}@127.0.0.1"]
+
+    def down(self, *, images: bool) -> int:
+        """Remove every trace of the lab, with `images` also what all labs have cached.
+
+        Returns:
+            How many hosts there were.
+        """
+        removed = self._hosts.remove()
+        if images:
+            self._images.remove_all()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return removed
+
+    def _refuse_unavailable(self, images: Replacements, chosen: Iterable[str]) -> None:
+        missing = sorted(
+            {
+                f"`{image.upstream}` of stack `{stack}`"
+                for (device, stack), by_name in images.items()
+                for image in by_name.values()
+                if device in set(chosen) and not self._images.available(image)
+            }
+        )
+        if missing:
+            raise PaisctlError(
+                f"the lab has no image in place of {', '.join(missing)}",
+                "pull the image into the local Docker engine, or choose devices without the stack",
+            )
+
+    def _create_missing(self, fleet: Fleet, chosen: Sequence[str], image: str) -> None:
+        subnet = ipaddress.ip_network(self._hosts.ensure_network(_subnets(self.name)))
+        present = self._hosts.list()
+        taken = {host.address for host in present}
+        free = (str(a) for a in list(subnet)[_FIRST_HOST:-1] if str(a) not in taken)
+        names = {host.device for host in present}
+        client_key = ensure_key_pair(self.directory / "id_ed25519")
+        missing = dict(zip((d for d in chosen if d not in names), free, strict=False))
+        if missing:
+            self._say(f"starting {', '.join(missing)}")
+
+        def create(device: str) -> None:
+            keys = self.directory / "hosts" / device
+            ensure_key_pair(keys / "ssh_host_ed25519_key")
+            (keys / "authorized_keys").write_text(client_key + "\n", "ascii")
+            found = fleet.devices[device]
+            profile = profile_for(found.device.kind, found.kind.os)
+            self._hosts.create(device, profile, found.device.root, missing[device], image, keys)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(create, missing))
+
+    def _load(self, hosts: Iterable[LabHost], wanted: Mapping[str, list[ServiceImage]]) -> None:
+        ids = self._images.ids(i for needed in wanted.values() for i in needed)
+
+        def load(host: LabHost) -> None:
+            has = self._hosts.images(host)
+            needed = {image.reference for image in wanted.get(host.device, [])}
+            missing = sorted(ref for ref in needed if (ref, ids[ref]) not in has)
+            if missing:
+                self._say(f"{host.device}: loading {', '.join(missing)}")
+                self._hosts.load(host, missing)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(load, hosts))
+
+    def _write_state(self, fleet: Fleet, hosts: Sequence[LabHost], images: Replacements) -> None:
+        lines = []
+        for host in hosts:
+            key = ensure_key_pair(self.directory / "hosts" / host.device / "ssh_host_ed25519_key")
+            lines.append(f"[127.0.0.1]:{host.port} {key}\n")
+        (self.directory / "known_hosts").write_text("".join(lines), "ascii")
+        write_overlay(overlay_of(fleet, hosts, images, self.directory), self.overlay)
+        state = {"name": self.name, "user": USER, "hosts": [asdict(host) for host in hosts]}
+        (self.directory / "state.json").write_text(json.dumps(state, indent=2) + "\n", "utf-8")
+
+
+def default_name(project: Path) -> str:
+    """A lab's name for a project directory: readable, and unlike that of any other directory."""
+    path = str(project.resolve())
+    readable = re.sub(r"[^a-z0-9]+", "-", Path(path).name.lower()).strip("-")
+    return f"{readable or 'lab'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
+
+
+def _choose(fleet: Fleet, devices: Sequence[str]) -> list[str]:
+    deployable = [name for name, device in fleet.devices.items() if device.device.deploy]
+    for name in devices:
+        if name not in fleet.devices:
+            raise UsageError(f"no device `{name}`", f"devices: {', '.join(deployable)}")
+        if name not in deployable:
+            raise UsageError(
+                f"paisctl never deploys to `{name}`", f"devices: {', '.join(deployable)}"
+            )
+    return [name for name in deployable if not devices or name in devices]
+
+
+def _images_of(device: str, images: Replacements) -> list[ServiceImage]:
+    return [i for (d, _), by_name in images.items() if d == device for i in by_name.values()]
+
+
+def _subnets(name: str) -> Iterable[str]:
+    """All subnets that a lab may have, in an order that differs between labs."""
+    subnets = list(_SUBNETS.subnets(new_prefix=24))
+    start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(subnets)
+    return (str(subnet) for subnet in subnets[start:] + subnets[:start])
