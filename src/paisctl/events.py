@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from paisctl.observed import HostState
 
 
 class Outcome(StrEnum):
@@ -73,3 +75,18 @@ class HostEnded:
 
 Event = Probing | Probed | StackWaiting | StepStarted | StackEnded | HostEnded
 Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HostResult:
+    """How an apply ended on one host.
+
+    `state` is the host as read again afterwards, None when it could not be; `problem` then says
+    why, and `changing` which stack was being changed at that moment.
+    """
+
+    device: str
+    stacks: Mapping[str, StackEnded]
+    state: HostState | None
+    problem: str = ""
+    changing: str = ""

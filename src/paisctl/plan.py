@@ -6,13 +6,13 @@ are their texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
-from paisctl.desired import GateSpec, Key
+from paisctl.desired import Key
 from paisctl.diagnostics import Mark
-from paisctl.resources.file import FileCheck, FileSpec
+from paisctl.operation import Operation
 
 
 class Action(StrEnum):
@@ -92,147 +92,6 @@ class Change:
         return f"{self.action} {self.address} {what}{values} [{self.disruption}] {why}{where}"
 
 
-class Verb(StrEnum):
-    """What an operation does to a service of a stack."""
-
-    CREATE = "create"
-    RECREATE = "recreate"
-    START = "start"
-    UNPAUSE = "unpause"
-    RESTART = "restart"
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """Get an image that the host lacks."""
-
-    image: str
-
-    def __str__(self) -> str:
-        return f"pull {self.image}"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckFile:
-    """Have a staged file accepted by the program that will read it.
-
-    `mounts` are the service's mounts as `path-in-stack-directory:container-path`.
-    """
-
-    path: str
-    check: FileCheck
-    image: str
-    mounts: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"check {self.path}: {' '.join(self.check.command)}"
-
-
-@dataclass(frozen=True, slots=True)
-class InstallFile:
-    """Put a file in place, whole or not at all."""
-
-    file: FileSpec
-
-    def __str__(self) -> str:
-        return f"install {self.file.path} {self.file.mode}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveFile:
-    path: str
-
-    def __str__(self) -> str:
-        return f"remove {self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOperation:
-    """Bring services of a stack to their definition, or to life."""
-
-    verb: Verb
-    services: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.verb} {' '.join(self.services)}"
-
-
-@dataclass(frozen=True, slots=True)
-class SignalService:
-    """Have a service read its configuration again."""
-
-    service: str
-    signal: str
-
-    def __str__(self) -> str:
-        return f"signal {self.service} {self.signal}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveContainer:
-    """Remove a container; its volumes stay."""
-
-    container: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"remove container {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class DisconnectNetwork:
-    network: str
-    container: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"disconnect {self.name} from {self.network}"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveProject:
-    """Take a Compose project down; its volumes stay."""
-
-    project: str
-
-    def __str__(self) -> str:
-        return f"take down {self.project}, volumes kept"
-
-
-@dataclass(frozen=True, slots=True)
-class WaitHealthy:
-    """Wait until services are healthy. `timeout` is in seconds."""
-
-    services: tuple[str, ...]
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"wait for {' '.join(self.services)} up to {self.timeout:g} s"
-
-
-@dataclass(frozen=True, slots=True)
-class PassGate:
-    gate: GateSpec
-
-    def __str__(self) -> str:
-        return f"gate {self.gate.description}"
-
-
-Operation = (
-    Pull
-    | CheckFile
-    | InstallFile
-    | RemoveFile
-    | ServiceOperation
-    | SignalService
-    | RemoveContainer
-    | DisconnectNetwork
-    | RemoveProject
-    | WaitHealthy
-    | PassGate
-)
-
-
 @dataclass(frozen=True, slots=True)
 class StackPlan:
     """The changes of one stack on one host and the operations that make them, in order.
@@ -276,6 +135,25 @@ class Plan:
     def problems(self) -> list[HostPlan]:
         """The hosts that could not be planned."""
         return [host for host in self.hosts if host.problem]
+
+    @property
+    def changing(self) -> list[HostPlan]:
+        """The hosts that have changes."""
+        return [host for host in self.hosts if host.changes]
+
+    def only(self, keys: Collection[Key]) -> Plan:
+        """The part of the plan that is about some (device, stack) pairs."""
+        return Plan(
+            tuple(
+                replace(host, stacks=tuple(s for s in host.stacks if (host.device, s.name) in keys))
+                for host in self.hosts
+            )
+        )
+
+    @property
+    def is_drift_only(self) -> bool:
+        """Whether the inventory asks for nothing new: only the hosts have moved."""
+        return all(change.cause is Cause.DRIFT for change in self.changes)
 
     def __bool__(self) -> bool:
         return bool(self.changes)

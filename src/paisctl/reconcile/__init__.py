@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from paisctl.desired import HostSpec, StackSpec
 from paisctl.observed import HostState
+from paisctl.operation import Operation, RemoveFile, RemoveProject
 from paisctl.plan import (
     Action,
     Address,
@@ -13,10 +14,7 @@ from paisctl.plan import (
     Change,
     Disruption,
     HostPlan,
-    Operation,
     Plan,
-    RemoveFile,
-    RemoveProject,
     StackPlan,
 )
 from paisctl.reconcile.stack import plan_stack

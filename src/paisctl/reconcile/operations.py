@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from paisctl.desired import StackSpec
 from paisctl.observed import HostState
-from paisctl.plan import (
+from paisctl.operation import (
     CheckFile,
     DisconnectNetwork,
     InstallFile,

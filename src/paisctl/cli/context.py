@@ -1,0 +1,67 @@
+"""What the options before the command settle for all commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paisctl.errors import UsageError
+
+DEFAULT = Path("inventory/pais.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The inventory files as given; none means: look for the default."""
+
+    given: tuple[Path, ...] = ()
+
+    @property
+    def inventory(self) -> tuple[Path, ...]:
+        """The inventory files, the lowest first.
+
+        Raises:
+            UsageError: a file does not exist, or none was given and there is no default.
+        """
+        for path in self.given:
+            if not path.is_file():
+                raise UsageError(f"there is no inventory file {path}")
+        return self.given or (_nearest(),)
+
+
+def _nearest() -> Path:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / DEFAULT).is_file():
+            return DEFAULT if folder == here else folder / DEFAULT
+    raise UsageError(
+        f"there is no {DEFAULT} here or above",
+        "name the inventory with -i FILE, or start a new one with `paisctl init DIR`",
+    )
+
+
+def settings(context: typer.Context) -> Settings:
+    found = context.obj
+    return found if isinstance(found, Settings) else Settings()
+
+
+Devices = Annotated[
+    list[str] | None,
+    typer.Argument(help="Devices, by name or pattern (`m7-*`). Default: all.", show_default=False),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        help="Only devices that meet a selector: tag:T, kind:K, layer:L, arch:A, stack:S; "
+        "several with commas.",
+        metavar="SELECTOR",
+    ),
+]
+Stacks = Annotated[
+    list[str] | None,
+    typer.Option("--stack", help="Only this stack; may be repeated.", metavar="STACK"),
+]

@@ -1,0 +1,49 @@
+"""`paisctl secrets`: generate what is missing, list what there is. Values are never shown."""
+
+from __future__ import annotations
+
+import typer
+
+from paisctl.cli.context import settings
+
+app = typer.Typer(help="Secret values: generated once, never shown.", no_args_is_help=True)
+
+
+@app.command("init")
+def init(context: typer.Context) -> None:
+    """Generate the secrets that have no value yet. One that has a value is never touched.
+
+    \b
+    Example:
+      paisctl secrets init
+    """
+    from paisctl import pipeline
+    from paisctl.secrets import init_secrets, secrets_file
+
+    fleet = pipeline.desire(settings(context).inventory).fleet
+    lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
+    made = init_secrets(fleet.directory, lengths)
+    path = secrets_file(fleet.directory)
+    for name in made:
+        typer.echo(f"generated {name}")
+    typer.echo(f"{path} has {len(lengths)} secrets (mode 0600); never commit it", err=True)
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """List the secrets of the inventory, whether each has a value, and what it protects.
+
+    \b
+    Example:
+      paisctl secrets list
+    """
+    from paisctl import pipeline
+    from paisctl.secrets import load_vault
+
+    fleet = pipeline.desire(settings(context).inventory).fleet
+    missing = load_vault(fleet.directory).missing(fleet.inventory.secrets)
+    for name, secret in sorted(fleet.inventory.secrets.items()):
+        state = "missing" if name in missing else "set"
+        typer.echo(f"{name}  {state}  {secret.description}")
+    if missing:
+        typer.echo("hint: run `paisctl secrets init` to generate what is missing", err=True)

@@ -1,0 +1,37 @@
+"""`paisctl status`: one table of hosts and services."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paisctl.cli.context import Devices, On, Stacks, settings
+
+
+def status(
+    context: typer.Context,
+    devices: Devices = None,
+    on: On = None,
+    stack: Stacks = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Show each service: what is wanted, what runs, its health, whether it drifted, since when.
+
+    \b
+    Examples:
+      paisctl status
+      paisctl status --on layer:knowledge --json
+    """
+    from paisctl import pipeline
+    from paisctl.cli.choose import choose
+    from paisctl.status import survey
+    from paisctl.views import status as view
+    from paisctl.views.progress import watch_probes
+
+    desired = pipeline.desire(settings(context).inventory)
+    chosen, stacks = choose(desired, devices, on, stack)
+    with watch_probes() as listener, pipeline.session(desired, chosen, listener) as session:
+        rows = survey(desired.hosts, session.states, session.plan(stacks), stacks)
+    typer.echo(view.as_json(rows) if as_json else view.as_table(rows), nl=False)
+    raise typer.Exit(int(any(row.problem for row in rows)))

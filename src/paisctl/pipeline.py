@@ -1,0 +1,121 @@
+"""The stages in order, nothing else: inventory → desired → observed → plan → execution → report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from paisctl.desired import HostSpec
+from paisctl.diagnostics import Diagnostics
+from paisctl.errors import InvalidInput, PaisctlError
+from paisctl.events import HostResult, Listener
+from paisctl.execute import execute
+from paisctl.inventory.load import Fleet, load
+from paisctl.observe import observe
+from paisctl.observed import HostState
+from paisctl.plan import Plan
+from paisctl.reconcile import reconcile
+from paisctl.rendering.catalog import Catalog, load_catalog, shipped_bundles
+from paisctl.rendering.graph import Graph
+from paisctl.rendering.render import render
+from paisctl.secrets import Vault, load_vault, names_in
+from paisctl.targets import Target, build_targets
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What the inventory asks for, rendered."""
+
+    fleet: Fleet
+    catalog: Catalog
+    hosts: Mapping[str, HostSpec]
+    graph: Graph
+    diagnostics: Diagnostics
+
+
+def desire(paths: Sequence[Path]) -> Desired:
+    """Load and render an inventory with its overlays.
+
+    Raises:
+        InvalidInput: there are errors; it carries all of them, and the warnings.
+    """
+    diagnostics = Diagnostics()
+    fleet = load(paths, diagnostics)
+    if fleet is None:
+        raise InvalidInput(diagnostics)
+    roots = (fleet.directory, fleet.directory.parent, shipped_bundles())
+    catalog = load_catalog(roots, diagnostics)
+    rendered = render(fleet, catalog, diagnostics)
+    if diagnostics.errors:
+        raise InvalidInput(diagnostics)
+    return Desired(fleet, catalog, rendered.hosts, rendered.graph, diagnostics)
+
+
+def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
+    """The secrets that some devices need.
+
+    Raises:
+        PaisctlError: one of them has no value yet.
+    """
+    vault = load_vault(desired.fleet.directory)
+    needed = {
+        name
+        for device in devices
+        for stack in desired.hosts[device].stacks.values()
+        for file in stack.files.values()
+        for name in names_in(file.content)
+    }
+    missing = vault.missing(needed)
+    if missing:
+        hint = "run `paisctl secrets init` to generate what is missing"
+        raise PaisctlError(f"these secrets have no value yet: {', '.join(missing)}", hint)
+    return vault
+
+
+@dataclass(frozen=True)
+class Session:
+    """Hosts that have been read, their connections still open."""
+
+    desired: Desired
+    vault: Vault
+    targets: Mapping[str, Target]
+    states: Mapping[str, HostState]
+
+    def plan(self, stacks: Iterable[str] = ()) -> Plan:
+        """Compare what should be with what is; `stacks` limits it to some stacks."""
+        return reconcile(self.desired.hosts, self.states, self.vault, stacks)
+
+    def apply(self, plan: Plan, listener: Listener) -> dict[str, HostResult]:
+        """Carry a plan out. Each host is read again afterwards."""
+        return execute(plan, self.targets, self.states, self.vault, listener)
+
+    def verify(self, results: Mapping[str, HostResult], stacks: Iterable[str] = ()) -> Plan:
+        """What still differs on the hosts that were changed."""
+        after = {name: result.state for name, result in results.items() if result.state}
+        return reconcile(self.desired.hosts, after, self.vault, stacks)
+
+
+@contextmanager
+def session(
+    desired: Desired, devices: Sequence[str], listener: Listener, *, texts: bool = False
+) -> Iterator[Session]:
+    """Connect to some devices and read them, all at once; close the connections at the end.
+
+    Args:
+        desired: what should be.
+        devices: which of its hosts to read.
+        listener: told what happens meanwhile.
+        texts: also read the contents of files, for text diffs.
+    """
+    vault = open_vault(desired, devices)
+    targets = {
+        target.device: target for target in build_targets(desired.fleet, desired.hosts, devices)
+    }
+    try:
+        states = observe(list(targets.values()), listener, texts=texts)
+        yield Session(desired, vault, targets, states)
+    finally:
+        for target in targets.values():
+            target.close()

@@ -1,0 +1,45 @@
+"""How an apply ended: what was planned, what each host says it did, what still differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paisctl.events import HostResult, Outcome, StackEnded
+from paisctl.plan import Plan
+
+
+@dataclass(frozen=True)
+class Report:
+    """An apply that has ended. `left` is what still differs on the hosts, read again."""
+
+    plan: Plan
+    results: Mapping[str, HostResult]
+    left: Plan
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every host did all of its plan, and reading it again proves it."""
+        return not (self.plan.problems or self.troubles or self.unreached or self.unproven.changes)
+
+    @property
+    def troubles(self) -> list[StackEnded]:
+        """The stacks that failed or were skipped."""
+        ends = (end for result in self.results.values() for end in result.stacks.values())
+        return [end for end in ends if end.outcome is not Outcome.APPLIED]
+
+    @property
+    def unreached(self) -> list[HostResult]:
+        """The hosts whose state after the apply is unknown."""
+        return [result for result in self.results.values() if result.problem]
+
+    @property
+    def unproven(self) -> Plan:
+        """What differs still on stacks that were said to be applied."""
+        applied = {
+            (name, stack)
+            for name, result in self.results.items()
+            for stack, end in result.stacks.items()
+            if end.outcome is Outcome.APPLIED
+        }
+        return self.left.only(applied)

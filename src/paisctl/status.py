@@ -1,0 +1,101 @@
+"""What runs where, reduced to one row per service. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from paisctl.desired import HostSpec, StackSpec
+from paisctl.observed import HostState
+from paisctl.plan import Cause, Plan
+from paisctl.resources.container import Container
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service on one host. A host that could not be read has one row with a `problem`.
+
+    `wanted` and `running` are image references, `since` is when it was started (RFC 3339),
+    `differs` is `pending`, `drift`, `both`, `orphan` or empty.
+    """
+
+    device: str
+    stack: str = ""
+    service: str = ""
+    wanted: str = ""
+    running: str = ""
+    state: str = ""
+    differs: str = ""
+    since: str = ""
+    problem: str = ""
+
+
+def survey(
+    hosts: Mapping[str, HostSpec],
+    states: Mapping[str, HostState],
+    plan: Plan,
+    stacks: Collection[str] = (),
+) -> list[Row]:
+    """Rows for the hosts that were read, in the inventory's order; `stacks` limits them."""
+    rows = []
+    for device, state in ((name, states[name]) for name in hosts if name in states):
+        if state.problem:
+            rows.append(Row(device, problem=state.problem))
+            continue
+        for stack in hosts[device].stacks.values():
+            if not stacks or stack.name in stacks:
+                rows += _wanted(stack, state, plan)
+        rows += [r for r in _unwanted(hosts[device], state) if not stacks or r.stack in stacks]
+    return rows
+
+
+def _wanted(stack: StackSpec, state: HostState, plan: Plan) -> Iterator[Row]:
+    for name, service in stack.services.items():
+        container = _container(state, stack.project, name)
+        yield Row(
+            stack.device,
+            stack.name,
+            name,
+            service.image,
+            str(container.inspected["Config"]["Image"]) if container else "",
+            container.state if container else "missing",
+            _differs(plan, stack, name),
+            container.started_at if container else "",
+        )
+
+
+def _container(state: HostState, project: str, service: str) -> Container | None:
+    fits = (c for c in state.containers if c.project == project and c.service == service)
+    return next((c for c in fits if not c.is_one_off), None)
+
+
+def _differs(plan: Plan, stack: StackSpec, service: str) -> str:
+    """The cause of the service's changes; a changed file counts for every service of its stack."""
+    causes = {
+        change.cause
+        for change in plan.changes
+        if change.address.device == stack.device
+        and change.address.name == stack.name
+        and (change.subject == f"service {service}" or not change.subject.startswith("service "))
+    }
+    if {Cause.PENDING, Cause.DRIFT} <= causes:
+        return str(Cause.BOTH)
+    return str(min(causes)) if causes else ""
+
+
+def _unwanted(host: HostSpec, state: HostState) -> Iterator[Row]:
+    """Containers that paisctl made and that nothing asks for any more."""
+    for container in state.containers:
+        stack = host.stacks.get(container.stack)
+        if container.stack and not (stack and container.service in stack.services):
+            image = str(container.inspected["Config"]["Image"])
+            yield Row(
+                host.device,
+                container.stack,
+                container.service,
+                "",
+                image,
+                container.state,
+                str(Cause.ORPHAN),
+                container.started_at,
+            )

@@ -1,0 +1,1 @@
+"""Plans, reports and diagnostics for people and for programs. Only views import rich."""

@@ -1,0 +1,38 @@
+"""One way to style text: colour on a terminal, none in a pipe or with NO_COLOR."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.text import Text
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, or 80 where there is none."""
+    return Console(file=sys.stdout).width if sys.stdout.isatty() else 80
+
+
+def render(lines: Iterable[Text]) -> str:
+    """Lines as text for stdout, styled only if stdout is a terminal that wants colour."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        force_terminal=sys.stdout.isatty(),
+        color_system="auto" if sys.stdout.isatty() else None,
+        width=10_000,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+    )
+    for line in lines:
+        console.print(line)
+    return out.getvalue()
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 host`, `2 hosts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

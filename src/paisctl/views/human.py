@@ -1,0 +1,153 @@
+"""A plan and a report as a person reads them. Colour repeats what the signs already say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from paisctl.events import Outcome, StackEnded
+from paisctl.plan import Action, Cause, Change, Disruption, HostPlan, Plan, count
+from paisctl.report import Report
+from paisctl.views.console import plural, render
+
+_STYLES = {
+    Action.CREATE: "green",
+    Action.UPDATE: "yellow",
+    Action.MEND: "magenta",
+    Action.DELETE: "red",
+}
+_WORDS = {
+    Action.CREATE: "to create",
+    Action.UPDATE: "to change",
+    Action.MEND: "to mend",
+    Action.DELETE: "to remove",
+}
+
+
+def plan(plan: Plan, *, show_diffs: bool = False) -> str:
+    """A plan, host by host, ending with a line that sums it up."""
+    return render(_plan_lines(plan, show_diffs))
+
+
+def _plan_lines(plan: Plan, show_diffs: bool) -> Iterator[Text]:
+    for host in plan.hosts:
+        yield from _host_lines(host, show_diffs)
+    yield Text(_summary(plan), "bold")
+
+
+def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
+    if host.problem:
+        yield Text.assemble(("? ", "red"), (f"{host.device}  ", "bold"), host.problem)
+        if host.hint:
+            yield Text(f"    hint: {host.hint}")
+        yield Text()
+    for note in host.notes:
+        yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
+    for change in host.changes:
+        yield _headline(change)
+        yield Text(f"    {_why(change)}", "dim")
+        if show_diffs and change.diff:
+            yield from (_diff_line(line) for line in change.diff.splitlines())
+    if host.changes:
+        yield Text()
+
+
+def _headline(change: Change) -> Text:
+    what = f"{change.subject} {change.field}".rstrip()
+    return Text.assemble(
+        (f"{change.action} ", _STYLES[change.action]),
+        (str(change.address), "bold"),
+        f"  {what}",
+        (f"  {_values(change)}" if change.before or change.after else ""),
+    )
+
+
+def _values(change: Change) -> str:
+    if not change.before:
+        return change.after
+    if change.action is Action.MEND:
+        return f"{change.after} → {change.before} on the host"
+    return f"{change.before} → {change.after}"
+
+
+def _why(change: Change) -> str:
+    cause = {
+        Cause.PENDING: "" if change.mark or change.reason else "rendered differently",
+        Cause.DRIFT: "drift",
+        Cause.BOTH: "drift, and changed in the inventory",
+        Cause.ORPHAN: "orphan",
+    }[change.cause]
+    disruption = "" if change.disruption is Disruption.NONE else str(change.disruption)
+    download = f"downloads {change.downloads}" if change.downloads else ""
+    if change.field == "image" and change.after == change.downloads:
+        download = "downloads it"
+    where = f"{change.mark.file}:{change.mark.line}" if change.mark else ""
+    said = (cause, change.reason, disruption, download, where)
+    return ", ".join(part for part in said if part) or "no disruption"
+
+
+def _diff_line(line: str) -> Text:
+    style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+    return Text(f"      {line}", style)
+
+
+def _summary(plan: Plan) -> str:
+    hosts = plural(len(plan.hosts), "host")
+    unread = plural(len(plan.problems), "host") if plan.problems else ""
+    if not plan:
+        if len(plan.problems) == len(plan.hosts):
+            return f"No plan: none of {hosts} could be read."
+        rest = f"; {unread} could not be read" if unread else ""
+        return f"Nothing to do: {plural(len(plan.hosts) - len(plan.problems), 'host')} as wanted{rest}."
+    counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
+    rest = f" {unread} could not be read." if unread else ""
+    return f"Plan: {counts} on {len(plan.changing)} of {hosts}.{rest}"
+
+
+def report(report: Report) -> str:
+    """How an apply ended, with what to do about what went wrong."""
+    return render(_report_lines(report))
+
+
+def _report_lines(report: Report) -> Iterator[Text]:
+    for result in report.results.values():
+        for end in result.stacks.values():
+            yield from _end_lines(end)
+        if result.problem:
+            yield Text.assemble(("? ", "red"), (f"{result.device}  ", "bold"), result.problem)
+            if result.changing:
+                yield Text(f"    it was changing `{result.changing}`; its state is not known")
+            yield Text(f"    next: paisctl plan {result.device}")
+    for change in report.unproven.changes:
+        yield Text.assemble(("! ", "red"), "applied, but it still differs:")
+        yield _headline(change)
+    yield Text(_verdict(report), "bold")
+
+
+def _end_lines(end: StackEnded) -> Iterator[Text]:
+    address = f"{end.device}/compose:{end.stack}"
+    if end.outcome is Outcome.APPLIED:
+        yield Text.assemble(("✓ ", "green"), (address, "bold"), "  applied and read back")
+        return
+    sign, style = ("✗ ", "red") if end.outcome is Outcome.FAILED else ("- ", "yellow")
+    step = f" at: {end.step}" if end.step and end.outcome is Outcome.FAILED else ""
+    yield Text.assemble((sign, style), (address, "bold"), f"  {end.outcome}{step}")
+    if end.message:
+        yield Text(f"    {end.message}")
+    for line in end.log:
+        yield Text(f"    | {line}", "dim")
+    if end.outcome is Outcome.FAILED:
+        yield Text(f"    next: mend the cause, then paisctl apply {end.device} --stack {end.stack}")
+
+
+def _verdict(report: Report) -> str:
+    ends = [end for result in report.results.values() for end in result.stacks.values()]
+    counts = [(o, sum(end.outcome is o for end in ends)) for o in Outcome]
+    said = ", ".join(f"{n} {outcome}" for outcome, n in counts if n)
+    stacks = plural(len(ends), "stack")
+    if report.succeeded:
+        return f"Done: {stacks} applied on {plural(len(report.results), 'host')}."
+    unread = len(report.plan.problems) + len(report.unreached)
+    rest = f"; {plural(unread, 'host')} could not be read" if unread else ""
+    return f"Not done: of {stacks}, {said}{rest}."

@@ -1,0 +1,148 @@
+"""Progress on stderr: a live table on a terminal, one plain line per event elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from paisctl.events import (
+    Event,
+    HostEnded,
+    Listener,
+    Outcome,
+    Probed,
+    Probing,
+    StackEnded,
+    StackWaiting,
+    StepStarted,
+)
+from paisctl.plan import Plan
+from paisctl.views.console import plural
+
+_SIGNS = {
+    Outcome.APPLIED: ("✓", "green"),
+    Outcome.FAILED: ("✗", "red"),
+    Outcome.SKIPPED: ("-", "yellow"),
+}
+
+
+@contextmanager
+def watch_probes() -> Iterator[Listener]:
+    """Show which hosts are still being read, and how long it took in the end."""
+    view = _Probes()
+    started = time.monotonic()
+    if not sys.stderr.isatty():
+        yield view.listen
+    else:
+        with Live(get_renderable=view.show, console=Console(stderr=True), transient=True):
+            yield view.listen
+    seconds = time.monotonic() - started
+    print(f"read {plural(view.done, 'host')} in {seconds:.1f} s", file=sys.stderr)  # noqa: T201
+
+
+class _Probes:
+    def __init__(self) -> None:
+        self.waiting: dict[str, float] = {}
+        self.done = 0
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, Probing):
+            self.waiting[event.device] = time.monotonic()
+        elif isinstance(event, Probed):
+            self.waiting.pop(event.device, None)
+            self.done += 1
+
+    def show(self) -> RenderableType:
+        names = ", ".join(self.waiting)
+        return Spinner("dots", f"reading {names}" if names else "reading")
+
+
+@contextmanager
+def watch_apply(plan: Plan) -> Iterator[Listener]:
+    """Show each stack of a plan as it is applied."""
+    if not sys.stderr.isatty():
+        yield _print_line
+        return
+    view = _Stacks(plan)
+    with Live(get_renderable=view.show, console=Console(stderr=True), refresh_per_second=8):
+        yield view.listen
+
+
+def _print_line(event: Event) -> None:
+    line = _line(event)
+    if line:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _line(event: Event) -> str:
+    match event:
+        case StackWaiting():
+            return f"{event.device}/{event.stack}: waits for {', '.join(event.needs)}"
+        case StepStarted():
+            detail = f": {event.detail}" if event.detail else ""
+            return f"{event.device}/{event.stack}: {event.step}{detail}"
+        case StackEnded():
+            message = f": {event.message}" if event.message else ""
+            return f"{event.device}/{event.stack}: {event.outcome}{message}"
+        case HostEnded() if event.problem:
+            return f"{event.device}: {event.problem}"
+    return ""
+
+
+class _Stacks:
+    """One row per stack: sign, address, what it does now, for how long."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.lock = threading.Lock()
+        rows = [(host.device, stack.name) for host in plan.changing for stack in host.stacks]
+        self.rows: dict[tuple[str, str], tuple[Event | None, float]]
+        self.rows = {row: (None, 0.0) for row in rows}
+        self.started: dict[tuple[str, str], float] = {}
+
+    def listen(self, event: Event) -> None:
+        if isinstance(event, StackWaiting | StepStarted | StackEnded):
+            key, now = (event.device, event.stack), time.monotonic()
+            with self.lock:
+                began = self.started.setdefault(key, now)
+                self.rows[key] = (event, now if isinstance(event, StackEnded) else began)
+
+    def show(self) -> RenderableType:
+        table = Table.grid(padding=(0, 1))
+        table.add_column(width=1)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(justify="right", no_wrap=True)
+        with self.lock:
+            rows = dict(self.rows)
+        for (device, stack), (event, since) in rows.items():
+            began = self.started.get((device, stack), since)
+            until = since if isinstance(event, StackEnded) else time.monotonic()
+            elapsed = f"{until - began:.0f} s" if event else ""
+            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(_doing(event)), elapsed)
+        return table
+
+
+def _sign(event: Event | None) -> RenderableType:
+    if isinstance(event, StackEnded):
+        return Text(*_SIGNS[event.outcome])
+    return Spinner("dots") if isinstance(event, StepStarted) else Text("·")
+
+
+def _doing(event: Event | None) -> str:
+    match event:
+        case StackWaiting():
+            return f"waits for {', '.join(event.needs)}"
+        case StepStarted():
+            return f"{event.step}: {event.detail}" if event.detail else event.step
+        case StackEnded():
+            return event.message or str(event.outcome)
+    return "queued"
