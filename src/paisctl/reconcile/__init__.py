@@ -18,7 +18,7 @@ from paisctl.plan import (
     StackPlan,
 )
 from paisctl.reconcile.stack import plan_stack
-from paisctl.resources.manifest import Manifest, UnusableManifest, parse_manifest
+from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.secrets import Vault
 
 

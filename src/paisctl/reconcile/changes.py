@@ -11,7 +11,7 @@ from paisctl.plan import Action, Address, Cause, Change, Disruption
 from paisctl.reconcile.operations import Needed
 from paisctl.resources.container import Container
 from paisctl.resources.file import FileState
-from paisctl.resources.manifest import AppliedStack
+from paisctl.manifest import AppliedStack
 from paisctl.secrets import Vault, describe
 
 BY_HAND = "changed by hand on the host"

@@ -10,7 +10,7 @@ from paisctl.reconcile.changes import BY_HAND, Comparison
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
 from paisctl.resources.container import Container, live_fields
-from paisctl.resources.manifest import sealed_environment
+from paisctl.manifest import sealed_environment
 from paisctl.secrets import describe, looks_secret
 
 _REVIVALS = {

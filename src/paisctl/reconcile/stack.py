@@ -9,7 +9,7 @@ from paisctl.reconcile.changes import Comparison
 from paisctl.reconcile.files import compose_file_changes, file_changes
 from paisctl.reconcile.operations import operations_for
 from paisctl.reconcile.services import service_changes
-from paisctl.resources.manifest import AppliedStack, manifest_line
+from paisctl.manifest import AppliedStack, manifest_line
 from paisctl.secrets import Vault
 
 
