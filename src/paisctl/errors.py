@@ -1,9 +1,15 @@
 """Every exception that paisctl raises on purpose.
 
-    PaisctlError                 has a message for a person and, where there is one, a hint
-    ├── InvalidInput             the inventory or a bundle is wrong; carries diagnostics
-    ├── UsageError               the command line asks for something that does not exist
-    └── HostError                one host cannot be reached, read or changed; others go on
+PaisctlError                 has a message for a person and, where there is one, a hint
+├── InvalidInput             the inventory or a bundle is wrong; carries diagnostics
+├── UsageError               the command line asks for something that does not exist
+└── HostError                one host cannot be reached, read or changed; others go on
+    ├── HostUnreachable      no connection: wrong name, nothing listens, no route, too slow
+    ├── HostKeyUnknown       strict host keys: nothing is known about the host
+    ├── HostKeyChanged       strict host keys: it is known by another key
+    ├── AuthenticationRefused    the host does not accept who we are
+    ├── ConnectionLost       the connection broke while a command ran
+    └── UnexpectedAnswer     the host answered with something that cannot be understood
 """
 
 from __future__ import annotations
@@ -42,3 +48,27 @@ class UsageError(PaisctlError):
 
 class HostError(PaisctlError):
     """One host cannot be reached, read or changed."""
+
+
+class HostUnreachable(HostError):
+    """No connection to the host could be made."""
+
+
+class HostKeyUnknown(HostError):
+    """The host's key is neither in known_hosts nor pinned."""
+
+
+class HostKeyChanged(HostError):
+    """The host is known by another key than the one it offers."""
+
+
+class AuthenticationRefused(HostError):
+    """The host does not accept any of our keys for this user."""
+
+
+class ConnectionLost(HostError):
+    """The connection broke while a command ran; the command may have gone on."""
+
+
+class UnexpectedAnswer(HostError):
+    """The host's answer is cut off, or not what was asked for."""

@@ -11,6 +11,27 @@ from paisctl.resources.file import FileState
 
 
 @dataclass(frozen=True)
+class HostFacts:
+    """What executing needs to know about a host.
+
+    Attributes:
+        system: what `uname -s` says: `Linux`, `Darwin`.
+        user: who we are there.
+        docker: the command that calls docker there: its path, after `sudo -n` where that is needed.
+        files_sudo: whether `root` can only be written through `sudo -n`.
+        compose: Docker Compose's version.
+        engine: Docker Engine's version.
+    """
+
+    system: str
+    user: str
+    docker: tuple[str, ...]
+    files_sudo: bool
+    compose: str
+    engine: str
+
+
+@dataclass(frozen=True)
 class HostState:
     """One host as it is.
 
@@ -21,6 +42,7 @@ class HostState:
         files: below `root`, by path, such as `stacks/qdrant/compose.yaml`.
         texts: contents of files that are not secret, when they were asked for.
         manifest: the text of its manifest.json.
+        facts: how to execute there; None when it could not be read.
         notes: what a person should know although nothing is wrong.
         problem: why it could not be read; then all else is empty.
     """
@@ -32,6 +54,7 @@ class HostState:
     files: Mapping[str, FileState] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     manifest: str = ""
+    facts: HostFacts | None = None
     notes: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""

@@ -60,10 +60,7 @@ def resolve(settings: SshSettings) -> ResolvedHost:
 
     hostname = first("hostname", settings.host)
     port = int(first("port", str(settings.port or 22)))
-    known_hosts = [
-        *_words(options, "userknownhostsfile"),
-        *_words(options, "globalknownhostsfile"),
-    ]
+    known_hosts = [settings.known_hosts] if settings.known_hosts else _known_hosts(options)
     jumps = first("proxyjump", settings.proxy_jump or "none")
     user = first("user", settings.user or getpass.getuser())
     command = first("proxycommand", "none")
@@ -74,9 +71,7 @@ def resolve(settings: SshSettings) -> ResolvedHost:
         port=port,
         user=user,
         names=_known_names(first("hostkeyalias", ""), hostname, port),
-        known_hosts=(settings.known_hosts,)
-        if settings.known_hosts
-        else _expanded(known_hosts or DEFAULT_KNOWN_HOSTS),
+        known_hosts=_expanded(known_hosts or DEFAULT_KNOWN_HOSTS),
         host_key=settings.host_key,
         identities=_identities(settings, options),
         identities_only=first("identitiesonly", "no") == "yes",
@@ -123,8 +118,9 @@ def _identities(settings: SshSettings, options: dict[str, list[str]]) -> tuple[s
     return _expanded([*given, *configured])
 
 
-def _words(options: dict[str, list[str]], key: str) -> list[str]:
-    return [word for value in options.get(key, []) for word in value.split() if word != "none"]
+def _known_hosts(options: dict[str, list[str]]) -> list[str]:
+    values = [*options.get("userknownhostsfile", []), *options.get("globalknownhostsfile", [])]
+    return [word for value in values for word in value.split() if word != "none"]
 
 
 def _expanded(paths: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,42 @@
+"""Reading a fleet: all hosts at once, one connection and one read-only execution each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from paisctl.errors import HostError
+from paisctl.events import Listener, Probed, Probing
+from paisctl.observed import HostState
+from paisctl.probe import probe
+from paisctl.targets import Target
+from paisctl.threads import start_thread
+
+
+def observe(
+    targets: Sequence[Target], listener: Listener, *, texts: bool = False
+) -> dict[str, HostState]:
+    """Read hosts; their connections stay open for a later apply.
+
+    Args:
+        targets: the hosts.
+        listener: is told of each host's beginning and end, from that host's thread.
+        texts: whether to read the files' contents, too, for showing differences.
+
+    Returns:
+        Every host by device, in the order of `targets`; one that cannot be read has a `problem`.
+    """
+
+    def read(target: Target) -> HostState:
+        listener(Probing(target.device))
+        start = time.monotonic()
+        try:
+            state = probe(target, texts=texts)
+        except HostError as error:
+            state = HostState(target.device, problem=error.message, hint=error.hint or "")
+        listener(Probed(target.device, time.monotonic() - start, state.problem))
+        return state
+
+    futures = [start_thread(read, target) for target in targets]
+    states = [future.result() for future in futures]
+    return {state.device: state for state in states}

@@ -1,0 +1,170 @@
+"""Reading one host: the probe's one execution, and what its answer means."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from paisctl.errors import UnexpectedAnswer
+from paisctl.hostside import COMMAND, assignments, script
+from paisctl.observed import HostFacts, HostState
+from paisctl.resources.container import Container
+from paisctl.resources.file import FileState
+from paisctl.targets import Target
+
+COMPOSE_FLOOR = (2, 17)
+_DOCUMENT = b'\n{"paisctl":1,'
+_LOW_DISK = 2 * 1024 * 1024  # KiB
+_SUDO = {None: "", True: "yes", False: "no"}
+
+
+def probe(target: Target, *, texts: bool = False) -> HostState:
+    """Read a host; one execution. Nothing is changed.
+
+    Args:
+        target: the host.
+        texts: whether to read what is in its files, too, for showing differences.
+
+    Raises:
+        HostError: it cannot be reached, or gives an answer that cannot be understood.
+    """
+    parameters = assignments(
+        ROOT=target.root,
+        IMAGES=" ".join(target.images),
+        DOCKER=target.docker,
+        SUDO=_SUDO[target.docker_sudo],
+        TEXTS="yes" if texts else "",
+    )
+    program = parameters + script("probe.sh")
+    answer = target.transport.run(COMMAND, program.encode("utf-8", "surrogateescape"))
+    return understand(target, answer.stdout, answer.stderr)
+
+
+def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
+    """What a host's answer says.
+
+    Raises:
+        UnexpectedAnswer: there is no document in the answer, or only a part of one.
+    """
+    document = _document(target.device, stdout, stderr)
+    host = document["host"]
+    problem, hint = _problem(target, document) or ("", "")
+    if problem and target.images:
+        return HostState(target.device, problem=problem, hint=hint)
+    return HostState(
+        device=target.device,
+        root=host["root"],
+        containers=tuple(Container(each) for each in document["containers"]),
+        images={image["Id"]: image for image in document["images"]},
+        files={path: _file(path, mode, digest) for path, mode, digest in document["files"]},
+        texts=dict(document["texts"]),
+        manifest=document["manifest"],
+        facts=_facts(document),
+        notes=((problem,) if problem else ()) + _notes(document),
+    )
+
+
+def _document(device: str, stdout: bytes, stderr: bytes) -> dict[str, Any]:
+    """The document in an answer, which a talkative login shell may have surrounded by noise."""
+    start = stdout.rfind(_DOCUMENT)
+    if start < 0:
+        said = (stdout.strip() or stderr.strip()).decode("utf-8", "replace").splitlines()
+        raise UnexpectedAnswer(
+            f"{device} gave no answer to the probe" + (f", but said: {said[-1]}" if said else ""),
+            "its login shell must be able to run `sh -s`",
+        )
+    text = stdout[start + 1 :].decode("utf-8", "surrogateescape")
+    try:
+        document, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except ValueError:
+        raise UnexpectedAnswer(
+            f"the answer of {device} is cut off after {len(stdout)} bytes",
+            "run the command again; if it stays so, look at the host's memory and sshd log",
+        ) from None
+    return dict(document)
+
+
+def _problem(target: Target, document: dict[str, Any]) -> tuple[str, str] | None:
+    """Why nothing can be deployed to a host, and what to do."""
+    host, docker = document["host"], document["docker"]
+    if docker["error"]:
+        return _docker_problem(host, docker)
+    compose = compose_version(docker["info"])
+    if not compose:
+        return (
+            f"Docker Compose was not found beside {docker['path']}",
+            "install the plugin: the package docker-compose-plugin, or docker-compose on Debian",
+        )
+    if version_tuple(compose) < COMPOSE_FLOOR:
+        floor = ".".join(map(str, COMPOSE_FLOOR))
+        return (f"Docker Compose {compose} is too old, {floor} or newer is needed", "upgrade it")
+    if host["root_state"] == "denied":
+        owner = f"sudo install -d -o {host['user']} {host['root']}"
+        return (f"{host['user']} may not write to {target.root}, nor use `sudo -n`", owner)
+    return None
+
+
+def _docker_problem(host: dict[str, Any], docker: dict[str, Any]) -> tuple[str, str]:
+    said = str(docker["error"])
+    if said == "docker: not found":
+        return ("docker was not found", "install Docker, or set `docker.command` to its path")
+    if "permission denied" in said:
+        user = host["user"]
+        return (
+            f"{user} may not use Docker, neither directly nor by `sudo -n` ({said.splitlines()[0]})",
+            f"on the host: sudo usermod -aG docker {user}; or allow `sudo -n {docker['path']}`",
+        )
+    if "Cannot connect" in said or "daemon running" in said:
+        mac = "start OrbStack, Docker Desktop or `colima start` on it"
+        hint = mac if host["os"] == "Darwin" else "on the host: sudo systemctl start docker"
+        return ("the Docker engine is not running", hint)
+    return (f"docker fails: {said.splitlines()[-1]}", f"on the host: {docker['path']} ps")
+
+
+def _facts(document: dict[str, Any]) -> HostFacts:
+    host, docker = document["host"], document["docker"]
+    info = docker["info"] or {}
+    return HostFacts(
+        system=host["os"],
+        user=host["user"],
+        docker=(*(("sudo", "-n") if docker["sudo"] else ()), docker["path"]),
+        files_sudo=host["files_sudo"],
+        compose=compose_version(info),
+        engine=str(info.get("ServerVersion", "")),
+    )
+
+
+def _notes(document: dict[str, Any]) -> tuple[str, ...]:
+    host, info = document["host"], document["docker"]["info"] or {}
+    notes = []
+    if info and not info.get("MemoryLimit", True):
+        notes.append("its kernel ignores memory limits: the memory cgroup is off")
+    if host["disk_free_kib"] < _LOW_DISK:
+        notes.append(f"only {host['disk_free_kib'] // 1024} MiB are free at {host['root']}")
+    if document["odd_files"]:
+        notes.append(f"{document['odd_files']} file(s) with control characters in their names")
+    return tuple(notes)
+
+
+def compose_version(info: dict[str, Any] | None) -> str:
+    """The version of the Compose plugin in `docker info`, without `v`; empty when there is none."""
+    plugins = ((info or {}).get("ClientInfo") or {}).get("Plugins") or []
+    versions = [str(p.get("Version", "")) for p in plugins if p.get("Name") == "compose"]
+    return versions[0].removeprefix("v") if versions else ""
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """`2.26.1-desktop.1` as (2, 26, 1)."""
+    return tuple(map(int, re.findall(r"\d+", re.split(r"[-+]", version)[0])))
+
+
+def _file(path: str, mode: str, digest: str) -> FileState:
+    return FileState(path, octal(mode), digest, mode[0])
+
+
+def octal(mode: str) -> str:
+    """`-rw-r--r--` as `0644`; the letters are those of ls(1) in POSIX."""
+    bits = sum(1 << (8 - i) for i, letter in enumerate(mode[1:10]) if letter not in "-ST")
+    special = sum(4 >> i for i, position in enumerate((3, 6, 9)) if mode[position] in "sStT")
+    return f"{special}{bits:03o}"

@@ -1,0 +1,98 @@
+"""User lands to run the host's side in, and a docker that answers as a test tells it to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from paisctl.targets import Target
+from paisctl.transports.local import LocalTransport
+
+SHELLS = ("dash", "bash", "busybox")
+
+
+@dataclass
+class Host:
+    """A place on this machine that looks like a host: its own PATH, home and managed root."""
+
+    home: Path
+    binaries: Path
+    search: str
+
+    @property
+    def root(self) -> Path:
+        return self.home / "managed root"
+
+    @property
+    def transport(self) -> LocalTransport:
+        return LocalTransport({"PATH": self.search, "HOME": str(self.home)})
+
+    def target(self, **changes: object) -> Target:
+        settings = {"images": ("image:1",)} | changes
+        return Target("box", self.transport, str(self.root), **settings)  # type: ignore[arg-type]
+
+    def program(self, name: str, body: str, directory: Path | None = None) -> Path:
+        """Install a shell script; it notes how it is called in `NAME.calls` beside home."""
+        path = (directory or self.binaries) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        note = f'echo "$*" >> "{self.home}/{name}.calls"'
+        path.write_text(f"#!/bin/sh\n{note}\n{body}\n")
+        path.chmod(0o755)
+        return path
+
+    def calls(self, name: str = "docker") -> list[str]:
+        path = self.home / f"{name}.calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> Path:
+        """Put a file below the root."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+        return file
+
+
+@pytest.fixture(params=SHELLS)
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
+    return make_host(request.param, tmp_path)
+
+
+@pytest.fixture
+def dash_host(tmp_path: Path) -> Host:
+    return make_host("dash", tmp_path)
+
+
+def make_host(shell: str, directory: Path) -> Host:
+    home, binaries, userland = (directory / name for name in ("home", "bin", "userland"))
+    for path in (home, binaries, userland):
+        path.mkdir()
+    program = shutil.which(shell)
+    assert program, f"{shell} is needed: apt-get install {shell}"
+    if shell == "busybox":
+        subprocess.run([program, "--install", "-s", str(userland)], check=True)
+        return Host(home, binaries, f"{binaries}:{userland}")
+    (userland / "sh").symlink_to(program)
+    system = mirror(directory / "system")
+    return Host(home, binaries, f"{binaries}:{userland}:{system}")
+
+
+def mirror(directory: Path) -> Path:
+    """The machine's own programs but docker and sudo, which each test brings itself."""
+    directory.mkdir()
+    for place in ("/usr/bin", "/bin"):
+        for entry in os.scandir(place):
+            if entry.name not in ("docker", "sudo", "sh") and not (directory / entry.name).exists():
+                (directory / entry.name).symlink_to(entry.path)
+    return directory
+
+
+INFO = (
+    '{"ServerVersion":"27.1","MemoryLimit":true,'
+    '"ClientInfo":{"Plugins":[{"Name":"compose","Version":"v2.26.1"}]}}'
+)

@@ -1,0 +1,206 @@
+"""The probe in three shells, one of them with BusyBox's user land, and a scripted docker."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from paisctl.errors import UnexpectedAnswer
+from paisctl.hostside import script
+from paisctl.observed import HostState
+from paisctl.probe import octal, probe, understand, version_tuple
+from paisctl.targets import Target
+from paisctl.transports.fake import FakeTransport, Reply
+from tests.unit.hostside.conftest import INFO, Host
+
+ID = "a" * 64
+PARAMETERS = "ROOT=/x IMAGES= DOCKER= SUDO= TEXTS=\n"
+ODD_NAME = "a \"quoted\" 'b' back\\slash $HOME `id` * ümläut\ttab.txt"
+
+ENGINE = f"""
+case "$*" in
+  ps*) echo {ID}; echo 'WARNING: something' >&2 ;;
+  info*) echo '{INFO}' ;;
+  "container inspect"*) cat <<'END'
+[
+    {{
+        "Id": "{ID}",
+        "Image": "sha256:{"1" * 64}",
+        "Name": "/it's \\"x\\"",
+        "Config": {{"Image": "image:1"}}
+    }}
+]
+END
+  ;;
+  "image inspect"*) echo '[{{"Id": "sha256:{"1" * 64}", "RepoTags": ["image:1"]}}]' ;;
+esac
+"""
+
+
+def refusing(words: str) -> str:
+    return f"echo '{words}' >&2; exit 1"
+
+
+def read(host: Host, **changes: object) -> HostState:
+    return probe(host.target(**changes), texts=True)
+
+
+def without_system_docker(host: Host) -> bytes:
+    """The answer on a machine that has no docker in the places where this one may have it."""
+    text = script("probe.sh").replace("/usr/local/bin /usr/bin /opt", "/opt")
+    return host.transport.run("sh -s", (PARAMETERS + text).encode()).stdout
+
+
+def test_a_host_in_full(host: Host) -> None:
+    host.program("docker", ENGINE)
+    host.write("manifest.json", '{"paisctl":1,\n"x\\"y":"ü"}\n')
+    compose = host.write("stacks/a/compose.yaml", "services: {}\n# \"'\\\t€\n")
+    host.write("stacks/a/secret.env", "S=1\n", 0o600)
+    odd = host.write(f"stacks/a b/{ODD_NAME.replace(chr(9), ' ')}", "odd", 0o755)
+    (host.root / "stacks/a/li nk").symlink_to("/etc/passwd")
+    state = read(host)
+    assert state.problem == ""
+    assert state.root == str(host.root)
+    assert state.containers[0].name == 'it\'s "x"'
+    assert state.image_id("image:1") == f"sha256:{'1' * 64}"
+    assert state.manifest == '{"paisctl":1,\n"x\\"y":"ü"}\n'
+    assert state.texts == {
+        "stacks/a/compose.yaml": compose.read_text(),
+        str(odd.relative_to(host.root)): "odd\n",
+    }
+    files = {path: (file.kind, file.mode, file.digest) for path, file in state.files.items()}
+    assert files == {
+        "stacks/a/compose.yaml": ("-", "0644", digest(compose)),
+        "stacks/a/secret.env": ("-", "0600", digest(host.root / "stacks/a/secret.env")),
+        str(odd.relative_to(host.root)): ("-", "0755", digest(odd)),
+        "stacks/a/li nk": ("l", "0777", ""),
+    }
+    assert state.facts is not None
+    assert state.facts.docker == (str(host.binaries / "docker"),)
+    assert (state.facts.compose, state.facts.engine) == ("2.26.1", "27.1")
+    assert len(host.calls()) == 4
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_nothing_is_changed(host: Host) -> None:
+    host.program("docker", ENGINE)
+    state = read(host)
+    assert state.problem == ""
+    assert state.files == {}
+    assert [path.name for path in host.home.iterdir()] == ["docker.calls"]
+
+
+def test_names_with_control_characters_are_counted(host: Host) -> None:
+    host.program("docker", ENGINE)
+    host.write("stacks/a/one\ntwo", "")
+    host.write("stacks/a/bell\a", "")
+    state = read(host)
+    assert state.files == {}
+    assert any("2 file(s) with control characters" in note for note in state.notes)
+
+
+def test_no_containers(host: Host) -> None:
+    host.program("docker", f"case $1 in info) echo '{INFO}' ;; image) echo '[]'; exit 1 ;; esac")
+    state = read(host)
+    assert (state.problem, state.containers) == ("", ())
+
+
+def test_two_hundred_containers(dash_host: Host) -> None:
+    one = '{"Id": "%s", "Image": "sha256:%s", "Pad": "%s"}'
+    many = ",".join(one % (f"{i:064x}", f"{i:064x}", "x" * 10_000) for i in range(200))
+    (dash_host.home / "many").write_text(f"[{many}]")
+    body = ENGINE.replace("cat <<'END'", f"cat \"{dash_host.home}/many\"; cat >/dev/null <<'END'")
+    dash_host.program("docker", body)
+    assert len(read(dash_host).containers) == 200
+
+
+def test_docker_off_the_path(host: Host) -> None:
+    docker = host.program("docker", ENGINE, host.home / ".orbstack/bin")
+    state = understand(host.target(), without_system_docker(host))
+    assert state.facts is not None
+    assert state.facts.docker == (str(docker),)
+
+
+def test_docker_only_through_sudo(host: Host) -> None:
+    asks = f'[ "$AS_ROOT" ] || {{ {refusing("permission denied while trying to connect")}; }}'
+    host.program("docker", f"{asks}\n{ENGINE}")
+    host.program("sudo", '[ "$1" = -n ] && shift && AS_ROOT=1 exec "$@"')
+    state = read(host)
+    assert state.problem == ""
+    assert state.facts is not None
+    assert state.facts.docker == ("sudo", "-n", str(host.binaries / "docker"))
+    assert not state.facts.files_sudo
+
+
+def test_docker_settings_of_the_inventory_are_obeyed(host: Host) -> None:
+    docker = host.program("docker", ENGINE, host.home / "elsewhere")
+    host.program("sudo", 'shift && exec "$@"')
+    state = read(host, docker=str(docker), docker_sudo=True)
+    assert state.facts is not None
+    assert state.facts.docker == ("sudo", "-n", str(docker))
+    host.program("docker", refusing("permission denied"), host.home / "elsewhere")
+    state = read(host, docker=str(docker), docker_sudo=False)
+    assert "may not use Docker" in state.problem
+
+
+@pytest.mark.parametrize(
+    ("body", "problem", "hint"),
+    [
+        (refusing("permission denied while trying to connect"), "may not use Docker", "usermod"),
+        (refusing("Cannot connect to the Docker daemon at unix:///x"), "not running", "systemctl"),
+        (refusing("no such host"), "docker fails: no such host", "docker ps"),
+        (ENGINE.replace("2.26.1", "2.16.0"), "2.16.0 is too old", "upgrade"),
+        (ENGINE.replace('"compose"', '"buildx"'), "Compose was not found", "docker-compose-plugin"),
+    ],
+)
+def test_a_docker_that_cannot_be_used(dash_host: Host, body: str, problem: str, hint: str) -> None:
+    dash_host.program("docker", body)
+    dash_host.program("sudo", refusing("sudo: a password is required"))
+    state = read(dash_host)
+    assert problem in state.problem
+    assert hint in state.hint
+
+
+def test_no_docker_is_a_problem_only_where_it_is_wanted(host: Host) -> None:
+    answer = without_system_docker(host)
+    assert understand(host.target(), answer).problem == "docker was not found"
+    state = understand(host.target(images=()), answer)
+    assert state.problem == ""
+    assert state.notes[0] == "docker was not found"
+
+
+def test_a_root_below_home(host: Host) -> None:
+    host.program("docker", ENGINE)
+    target = Target("box", host.transport, "~/some where", ("image:1",))
+    assert probe(target).root == f"{host.home}/some where"
+
+
+def test_noise_around_the_document(dash_host: Host) -> None:
+    dash_host.program("docker", ENGINE)
+    answer = dash_host.transport.run("sh -s", (PARAMETERS + script("probe.sh")).encode())
+    noisy = b"Welcome to box!\n\x1b[0m" + answer.stdout + b"logout\n"
+    assert understand(dash_host.target(), noisy).root == "/x"
+
+
+@pytest.mark.parametrize(
+    ("stdout", "message"),
+    [
+        (b"", "gave no answer to the probe"),
+        (b"This account is currently not available.\n", "but said: This account is"),
+        (b'\n{"paisctl":1,"host":{"os":"Lin', "is cut off after 31 bytes"),
+    ],
+)
+def test_an_answer_that_is_none(stdout: bytes, message: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=message):
+        probe(Target("box", FakeTransport([Reply(stdout)]), "/x"))
+
+
+def test_modes_and_versions_are_read() -> None:
+    assert octal("-rwxr-x---") == "0750"
+    assert octal("-rwsr-Sr-T") == "7744"
+    assert version_tuple("2.26.1-desktop.1") == (2, 26, 1)
