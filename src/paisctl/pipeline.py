@@ -59,7 +59,7 @@ def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
     Raises:
         PaisctlError: one of them has no value yet.
     """
-    vault = load_vault(desired.fleet.directory)
+    vault = load_vault(desired.fleet.secrets_file)
     needed = {
         name
         for device in devices

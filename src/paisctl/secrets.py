@@ -82,7 +82,9 @@ class Vault:
 
     def seal(self, text: str) -> str:
         """A keyed digest of a revealed text: equal texts, equal digests, nothing to guess from."""
-        digest = hmac.new(self.key.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        digest = hmac.new(
+            self.key.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256
+        )
         return f"sealed:{digest.hexdigest()[:32]}"
 
     def redact(self, text: str) -> str:
@@ -93,18 +95,12 @@ class Vault:
         return text
 
 
-def secrets_file(directory: Path) -> Path:
-    """Where the values of an inventory in `directory` are kept."""
-    return directory / "secrets.yaml"
-
-
-def load_vault(directory: Path) -> Vault:
+def load_vault(path: Path) -> Vault:
     """Read the values; a file that does not exist yet is an empty vault.
 
     Raises:
         PaisctlError: the file can be read by others, or is not a mapping of names to texts.
     """
-    path = secrets_file(directory)
     if not path.exists():
         return Vault({}, "")
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -120,23 +116,23 @@ def load_vault(directory: Path) -> Vault:
     return Vault({k: v for k, v in data.items() if k != _DIGEST_KEY}, data.get(_DIGEST_KEY, ""))
 
 
-def init_secrets(directory: Path, lengths: Mapping[str, int]) -> list[str]:
+def init_secrets(path: Path, lengths: Mapping[str, int]) -> list[str]:
     """Generate the values that are missing; one that exists is never replaced.
 
     Args:
-        directory: where the inventory lies.
+        path: the file that keeps them.
         lengths: each secret's length in random bytes, by name.
 
     Returns:
         The names that were generated now.
     """
-    vault = load_vault(directory)
+    vault = load_vault(path)
     new = [name for name in sorted(lengths) if name not in vault.values]
     if not new and vault.key:
         return []
     values = dict(vault.values) | {name: random_source.token_hex(lengths[name]) for name in new}
     values[_DIGEST_KEY] = vault.key or random_source.token_hex(32)
-    _write_private(secrets_file(directory), values)
+    _write_private(path, values)
     return new
 
 

@@ -18,12 +18,12 @@ def init(context: typer.Context) -> None:
       paisctl secrets init
     """
     from paisctl import pipeline
-    from paisctl.secrets import init_secrets, secrets_file
+    from paisctl.secrets import init_secrets
 
     fleet = pipeline.desire(settings(context).inventory).fleet
     lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
-    made = init_secrets(fleet.directory, lengths)
-    path = secrets_file(fleet.directory)
+    path = fleet.secrets_file
+    made = init_secrets(path, lengths)
     for name in made:
         typer.echo(f"generated {name}")
     typer.echo(f"{path} has {len(lengths)} secrets (mode 0600); never commit it", err=True)
@@ -41,7 +41,7 @@ def list_(context: typer.Context) -> None:
     from paisctl.secrets import load_vault
 
     fleet = pipeline.desire(settings(context).inventory).fleet
-    missing = load_vault(fleet.directory).missing(fleet.inventory.secrets)
+    missing = load_vault(fleet.secrets_file).missing(fleet.inventory.secrets)
     for name, secret in sorted(fleet.inventory.secrets.items()):
         state = "missing" if name in missing else "set"
         typer.echo(f"{name}  {state}  {secret.description}")

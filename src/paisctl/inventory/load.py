@@ -43,6 +43,11 @@ class Fleet:
     devices: dict[str, FleetDevice]
     directory: Path
 
+    @property
+    def secrets_file(self) -> Path:
+        """The file that keeps the secret values."""
+        return self.directory / self.inventory.secrets_file
+
     def mark(self, *path: str | int) -> Mark | None:
         """Where the key at `path` in the merged inventory was written."""
         return self.source.key_mark(path)

@@ -125,6 +125,9 @@ class Inventory(Model):
         default_factory=dict, description="Changes to device kinds, and kinds of your own"
     )
     tags: dict[Name, str] = Field(default_factory=dict, description="Known tags, with a meaning")
+    secrets_file: str = Field(
+        "secrets.yaml", description="File with the secret values, beside the inventory; never in git"
+    )
     secrets: dict[Identifier, Secret] = Field(default_factory=dict, description="Known secrets")
     stacks: dict[Name, dict[str, Any] | None] = Field(
         default_factory=dict, description="What all devices that run a stack share"

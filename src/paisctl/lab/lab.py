@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 
 from paisctl.errors import PaisctlError, UsageError
 from paisctl.inventory.load import Fleet
+from paisctl.inventory.selection import select
+from paisctl.lab.engine import docker_errors
 from paisctl.lab.hosts import USER, Hosts, LabHost
 from paisctl.lab.images import Images, Say
 from paisctl.lab.keys import ensure_key_pair
-from paisctl.lab.overlay import overlay_of, write_overlay
+from paisctl.lab.overlay import SECRETS_FILE, overlay_of, write_overlay
 from paisctl.lab.profiles import profile_for
-from paisctl.lab.replacements import ServiceImage
+from paisctl.lab.replacements import ServiceImage, replacements
+from paisctl.pipeline import Desired
+from paisctl.secrets import init_secrets
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -54,34 +58,40 @@ class Lab:
     def overlay(self) -> Path:
         return self.directory / "overlay.yaml"
 
-    def up(self, fleet: Fleet, devices: Sequence[str], images: Replacements) -> list[LabHost]:
+    @docker_errors()
+    def up(self, desired: Desired, devices: Iterable[str] = ()) -> list[LabHost]:
         """Start a host for each device and fill it with the images that its stacks need.
 
-        What is there already stays as it is. Without `devices`, all that paisctl deploys to.
+        What is there already stays as it is. `devices` are names or patterns; without them, a
+        host is started for every device that paisctl deploys to.
 
         Raises:
             UsageError: a device is not in the inventory, or is never deployed to.
             PaisctlError: an image or a host cannot be made; the message says which.
         """
-        chosen = _choose(fleet, devices)
+        selected = set(select(desired.fleet, devices))
+        chosen = [name for name in desired.fleet.devices if name in selected]
+        images = replacements(desired.graph.instances.values())
         wanted = {device: _images_of(device, images) for device in chosen}
-        self._refuse_unavailable(images, chosen)
+        self._refuse_unavailable(images, selected)
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         host_image = self._images.ensure(i for needed in wanted.values() for i in needed)
-        self._create_missing(fleet, chosen, host_image)
+        self._create_missing(desired.fleet, chosen, host_image)
         with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
             list(pool.map(self._hosts.start, chosen))
         hosts = self._hosts.list()
         self._load(hosts, wanted)
-        self._write_state(fleet, hosts, images)
+        self._write_state(desired.fleet, hosts, images)
         return hosts
 
+    @docker_errors()
     def status(self) -> list[HostStatus]:
         """Every host of the lab, as Docker has it now."""
         hosts = self._hosts.list()
         with ThreadPoolExecutor() as pool:
             return list(map(HostStatus, hosts, pool.map(self._hosts.engine_version, hosts)))
 
+    @docker_errors()
     def host(self, device: str) -> LabHost:
         """The running host of a device.
 
@@ -105,6 +115,7 @@ class Lab:
         key = str(self.directory / "id_ed25519")
         return ["ssh", "-F", "none", "-i", key, *flags, "-p", str(host.port), f"{USER}@127.0.0.1"]
 
+    @docker_errors()
     def down(self, *, images: bool) -> int:
         """Remove every trace of the lab, with `images` also what all labs have cached.
 
@@ -117,13 +128,13 @@ class Lab:
         shutil.rmtree(self.directory, ignore_errors=True)
         return removed
 
-    def _refuse_unavailable(self, images: Replacements, chosen: Iterable[str]) -> None:
+    def _refuse_unavailable(self, images: Replacements, chosen: set[str]) -> None:
         missing = sorted(
             {
                 f"`{image.upstream}` of stack `{stack}`"
                 for (device, stack), by_name in images.items()
                 for image in by_name.values()
-                if device in set(chosen) and not self._images.available(image)
+                if device in chosen and not self._images.available(image)
             }
         )
         if missing:
@@ -175,6 +186,8 @@ class Lab:
             lines.append(f"[127.0.0.1]:{host.port} {key}\n")
         (self.directory / "known_hosts").write_text("".join(lines), "ascii")
         write_overlay(overlay_of(fleet, hosts, images, self.directory), self.overlay)
+        lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
+        init_secrets(self.directory / SECRETS_FILE, lengths)
         state = {"name": self.name, "user": USER, "hosts": [asdict(host) for host in hosts]}
         (self.directory / "state.json").write_text(json.dumps(state, indent=2) + "\n", "utf-8")
 
@@ -184,18 +197,6 @@ def default_name(project: Path) -> str:
     path = str(project.resolve())
     readable = re.sub(r"[^a-z0-9]+", "-", Path(path).name.lower()).strip("-")
     return f"{readable or 'lab'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
-
-
-def _choose(fleet: Fleet, devices: Sequence[str]) -> list[str]:
-    deployable = [name for name, device in fleet.devices.items() if device.device.deploy]
-    for name in devices:
-        if name not in fleet.devices:
-            raise UsageError(f"no device `{name}`", f"devices: {', '.join(deployable)}")
-        if name not in deployable:
-            raise UsageError(
-                f"paisctl never deploys to `{name}`", f"devices: {', '.join(deployable)}"
-            )
-    return [name for name in deployable if not devices or name in devices]
 
 
 def _images_of(device: str, images: Replacements) -> list[ServiceImage]:

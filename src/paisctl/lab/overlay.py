@@ -12,6 +12,8 @@ from paisctl.inventory.load import Fleet
 from paisctl.lab.hosts import USER, LabHost
 from paisctl.lab.replacements import ServiceImage
 
+SECRETS_FILE = "secrets.yaml"
+
 _HEADER = (
     "# Written by `paisctl lab up`: the fleet's inventory with the lab's hosts in its place.\n"
 )
@@ -26,7 +28,8 @@ def overlay_of(
     """Build the overlay.
 
     A device keeps its architecture and memory, so that lint says of the lab what it says of the
-    fleet; devices that are not in the lab are not deployed to.
+    fleet; devices that are not in the lab are not deployed to. The lab has secrets of its own, so
+    that a rehearsal never spreads the real ones.
     """
     by_device = {host.device: host for host in hosts}
     devices: dict[str, dict[str, Any]] = {
@@ -45,7 +48,8 @@ def overlay_of(
                 # A digest pins upstream's image. Only here can each device have another tag.
                 own = devices[device].setdefault("stacks", {}).setdefault(stack, {"images": {}})
                 own["images"][name] = {"tag": image.tag}
-    return {"devices": devices, "stacks": stacks}
+    secrets_file = str(directory / SECRETS_FILE)
+    return {"secrets_file": secrets_file, "devices": devices, "stacks": stacks}
 
 
 def write_overlay(overlay: Mapping[str, Any], path: Path) -> None:
