@@ -119,7 +119,9 @@ class _Builder:
         try:
             return self._value(node, path)
         except _TooMany:
-            message = f"more than {MAX_NODES} values or {MAX_DEPTH} levels once aliases are expanded"
+            message = (
+                f"more than {MAX_NODES} values or {MAX_DEPTH} levels once aliases are expanded"
+            )
             self.diagnostics.error("too-large", message, Mark(self.file, 1))
             return None
 

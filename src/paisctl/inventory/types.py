@@ -82,16 +82,16 @@ def parse_address(value: Any) -> str:
         raise ValueError(f"`{value}` is not an address; {hint}") from None
 
 
-_SIZE_SCHEMA = {
+SIZE_SCHEMA = {
     "anyOf": [
         {"type": "integer", "minimum": 1},
         {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kmgtKMGT]?([iI]?[bB])?$"},
     ]
 }
-_DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|us|ns|h|m|s))+$"}
+DURATION_SCHEMA = {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|us|ns|h|m|s))+$"}
 
-Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(_SIZE_SCHEMA)]
-Duration = Annotated[str, BeforeValidator(_duration_text), WithJsonSchema(_DURATION_SCHEMA)]
+Size = Annotated[int, BeforeValidator(parse_size), WithJsonSchema(SIZE_SCHEMA)]
+Duration = Annotated[str, BeforeValidator(_duration_text), WithJsonSchema(DURATION_SCHEMA)]
 Port = Annotated[int, BeforeValidator(parse_port), Field(ge=1, le=65535)]
 Address = Annotated[str, BeforeValidator(parse_address)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]

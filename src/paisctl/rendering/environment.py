@@ -184,7 +184,9 @@ def _guard(folder: Path, name: str, render: Callable[[jinja2.Environment], str])
     except jinja2.TemplateNotFound:
         raise TemplateProblem(f"there is no template `{name}`", Mark(file, 1)) from None
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateProblem(f"{error.message}", Mark(error.filename or file, error.lineno)) from None
+        raise TemplateProblem(
+            f"{error.message}", Mark(error.filename or file, error.lineno)
+        ) from None
     except _FAILURES as error:
         raise _problem(error, _line_of(error, folder, file)) from error
 

@@ -129,7 +129,9 @@ def check_offers(graph: Graph, catalog: Catalog, fleet: Fleet, diagnostics: Diag
     """
     assigned = {stack for device in fleet.devices.values() for stack in device.device.stacks}
     offered = {
-        export for s in assigned & catalog.stacks.keys() for export in catalog.stacks[s].bundle.exports
+        export
+        for s in assigned & catalog.stacks.keys()
+        for export in catalog.stacks[s].bundle.exports
     }
     if not assigned <= catalog.stacks.keys():
         return  # an unknown stack may well be the one that is missed

@@ -28,10 +28,11 @@ RENDERED = " (rendered)"  # ends the file name of a mark in what a template beca
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A whole fleet, rendered: one `HostSpec` per device that is deployed to, and the graph."""
+    """A whole fleet, rendered: one `HostSpec` per device that is deployed to, and from what."""
 
     hosts: Mapping[str, HostSpec]
     graph: Graph
+    catalog: Catalog
 
 
 def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered:
@@ -55,7 +56,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
                 hosts[device] = HostSpec(
                     device, hosts[device].root, {**hosts[device].stacks, stack: spec}
                 )
-    return Rendered(hosts, graph)
+    return Rendered(hosts, graph, catalog)
 
 
 class _StackRenderer:

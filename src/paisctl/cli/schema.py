@@ -1,0 +1,29 @@
+"""`paisctl schema`: the JSON Schema of the inventory, for editors."""
+
+from __future__ import annotations
+
+import typer
+
+from paisctl.cli.context import settings
+
+
+def schema(context: typer.Context) -> None:
+    r"""Print the JSON Schema of the inventory, with the settings of every stack.
+
+    Editors use it through the inventory's first line:
+    `# yaml-language-server: $schema=pais.schema.json`.
+
+    \b
+    Example:
+      paisctl schema > inventory/pais.schema.json
+    """
+    from paisctl.diagnostics import Diagnostics
+    from paisctl.inventory.schema import inventory_schema
+    from paisctl.rendering.catalog import load_catalog, shipped_bundles
+    from paisctl.rendering.settings_schema import stack_schemas
+    from paisctl.views.json import dump
+
+    directory = settings(context).inventory[0].parent
+    roots = (directory, directory.parent, shipped_bundles())
+    catalog = load_catalog(roots, Diagnostics())
+    typer.echo(dump(inventory_schema(stack_schemas(catalog))), nl=False)

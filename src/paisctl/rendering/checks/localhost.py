@@ -1,0 +1,111 @@
+"""`localhost` in a container means the container, never the host or another service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from paisctl.diagnostics import Diagnostics
+from paisctl.rendering.checks.stack import Stack
+from paisctl.rendering.graph import Graph
+from paisctl.resources.compose import ServiceSpec, argv, as_mapping
+
+_LOCAL = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://(?:[^\s@/]*@)?)?(?<![\w.-])"
+    r"(?P<host>localhost|127\.0\.0\.1|\[::1\]):(?P<port>[0-9]{1,5})(?![0-9])"
+)
+_LISTENS = re.compile(r"\b(?:bind|listen|server-address)", re.IGNORECASE)
+_COMMENT = re.compile(r"^\s*(?:#|//|;)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A mention of localhost with a port: in what, the text itself, whether it is a URL."""
+
+    where: str
+    text: str
+    port: int
+    is_url: bool
+
+
+def check_localhost(stack: Stack, graph: Graph, diagnostics: Diagnostics) -> None:
+    """Report URLs to localhost that mean another service; a container may talk to itself."""
+    for service in stack.spec.services.values():
+        if service.definition.get("network_mode"):
+            continue  # it shares the network of the host or of another container
+        own = _own_ports(stack, service.name)
+        for use in _uses(stack, service):
+            if use.port in own:
+                continue
+            owners = _owners(stack, graph, use.port)
+            if not (owners or use.is_url):
+                continue
+            diagnostics.error(
+                "localhost",
+                f"{use.where} says {use.text}, but in a container localhost is that container",
+                stack.blame(use.text) or stack.instance.mark,
+                owners or "name the other service, or connect to an export of its stack",
+            )
+
+
+def _own_ports(stack: Stack, service: str) -> set[int]:
+    declared = {p.container for p in stack.instance.ports.values() if p.service == service}
+    definition = stack.spec.services[service].definition
+    exposed = {
+        int(text) for port in definition.get("expose") or [] if (text := str(port)).isdecimal()
+    }
+    return declared | exposed
+
+
+def _owners(stack: Stack, graph: Graph, port: int) -> str | None:
+    """What listens on a port, as a hint; None when nothing known does."""
+    for name, own in stack.instance.ports.items():
+        if own.container == port:
+            return f"for the service `{own.service}` write {own.service}:{port} (port `{name}`)"
+    for other in graph.instances.values():
+        for name, theirs in other.ports.items():
+            if port not in (theirs.container, theirs.published):
+                continue
+            export = next((e for e, p in other.stack.bundle.exports.items() if p == name), None)
+            if export:
+                return (
+                    f"`{other.name}` on {other.device.name} listens there: add `export: {export}` to "
+                    f"`connects:` of the bundle and use `endpoints('{export}')` in the template"
+                )
+            return f"`{other.name}` on {other.device.name} listens there: {theirs.url}"
+    return None
+
+
+def _uses(stack: Stack, service: ServiceSpec) -> Iterator[_Use]:
+    for key, value in as_mapping(service.definition.get("environment")).items():
+        yield from _found(f"{stack.title}: environment {key}", value, key)
+    for part in ("command", "entrypoint"):
+        words = argv(service.definition.get(part)) or []
+        for before, word in zip(["", *words], words, strict=False):
+            yield from _found(f"{stack.title}: {part}", word, before)
+    if service.name == next(iter(stack.spec.services)):
+        yield from _in_files(stack)
+
+
+def _in_files(stack: Stack) -> Iterator[_Use]:
+    """Uses in config files, once per stack; a file belongs to the service it is read by."""
+    ports: dict[Any, set[int]] = {n: _own_ports(stack, n) for n in stack.spec.services}
+    everyone = set().union(*ports.values())
+    for file in stack.spec.files.values():
+        if file.path in ("compose.yaml", "compose.override.yaml"):
+            continue
+        own = ports.get(file.service, everyone)
+        for line in file.content.splitlines():
+            if not _COMMENT.match(line):
+                yield from (
+                    u for u in _found(f"{stack.title}: {file.path}", line) if u.port not in own
+                )
+
+
+def _found(where: str, text: str, before: str = "") -> Iterator[_Use]:
+    for match in _LOCAL.finditer(text):
+        if not _LISTENS.search(before + text[: match.start()]):
+            is_url = match["scheme"] is not None
+            yield _Use(where, f"{match['host']}:{match['port']}", int(match["port"]), is_url)

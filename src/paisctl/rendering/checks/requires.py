@@ -1,0 +1,79 @@
+"""Whether a device is and has what a stack needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paisctl.diagnostics import Diagnostics, Mark
+from paisctl.inventory.load import Fleet
+from paisctl.inventory.types import format_size
+from paisctl.rendering.instances import Instance
+
+Related = list[tuple[str, Mark]]
+
+
+def check_requires(instance: Instance, fleet: Fleet, diagnostics: Diagnostics) -> None:
+    """Compare `requires` of a bundle with the device."""
+    _Requirements(instance, fleet, diagnostics).check()
+
+
+class _Requirements:
+    def __init__(self, instance: Instance, fleet: Fleet, diagnostics: Diagnostics) -> None:
+        self.instance = instance
+        self.fleet = fleet
+        self.diagnostics = diagnostics
+        # What was wrong in the inventory has a stand-in here; judging it would only confuse.
+        self.said = instance.device.source.data
+
+    def check(self) -> None:
+        device, requires = self.instance.device.device, self.instance.stack.bundle.requires
+        if "arch" in self.said:
+            self._one_of("arch", device.arch, requires.arch, "arch")
+        if requires.gpu:
+            vendor = device.gpu.vendor if device.gpu else "no GPU"
+            self._one_of("gpu", vendor, requires.gpu, "gpu")
+        if device.kind in self.fleet.inventory.kinds:
+            self._one_of("kinds", device.kind, requires.kinds, "kind")
+            self._one_of("os", self.instance.device.kind.os, requires.os, "kind")
+        if requires.memory and device.memory < requires.memory:
+            wanted, has = format_size(requires.memory), format_size(device.memory)
+            self._refuse(f"at least {wanted} of RAM", has, "memory", "memory")
+        missing = [tag for tag in requires.tags or [] if tag not in device.tags]
+        if missing:
+            carried = ", ".join(device.tags) or "no tags"
+            self._refuse(f"the tag {_either(missing)}", carried, "tags", "tags")
+
+    def _one_of(self, key: str, value: str, allowed: Iterable[str] | None, setting: str) -> None:
+        if allowed is not None and value not in allowed:
+            self._refuse(f"{_NOUNS[key]} {_either(allowed)}", value, key, setting)
+
+    def _refuse(self, wanted: str, has: str, key: str, setting: str) -> None:
+        name, device = self.instance.name, self.instance.device.name
+        self.diagnostics.error(
+            "requires",
+            f"`{name}` cannot run on {device}: it needs {wanted}, {device} has {has}",
+            self.instance.mark,
+            f"move `{name}` to another device",
+            self._places(("requires", key), setting),
+        )
+
+    def _places(self, path: tuple[str, ...], setting: str) -> Related:
+        places = {
+            "required here": self.instance.stack.mark(*path),
+            f"{self.instance.device.name} says": self.instance.device.source.mark((setting,))
+            if setting in self.said
+            else None,
+        }
+        return [(words, mark) for words, mark in places.items() if mark]
+
+
+_NOUNS = {
+    "arch": "the architecture",
+    "gpu": "a GPU of",
+    "kinds": "the device kind",
+    "os": "the system",
+}
+
+
+def _either(words: Iterable[str]) -> str:
+    return " or ".join(words)
