@@ -8,55 +8,63 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paisctl.cli.context import DEFAULT, Devices, settings
+
 if TYPE_CHECKING:
-    from paisctl.inventory.load import Fleet
-    from paisctl.lab.lab import Lab, Replacements
+    from paisctl.lab.lab import Lab
 
-# Docker's library, pydantic and cryptography take most of a second to import, and `--help` needs
-# none of them: each command imports what it uses.
-# ruff: noqa: PLC0415
+app = typer.Typer(
+    help="A copy of the fleet made of containers, to rehearse on.", no_args_is_help=True
+)
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
-
-Inventory = Annotated[
-    list[Path], typer.Option("--inventory", "-i", help="Inventory file; repeat for overlays.")
-]
 Name = Annotated[
-    str | None, typer.Option(help="Name of the lab, to have several.", show_default="the project's")
+    str | None,
+    typer.Option("--name", help="Name of the lab, to have several. Default: from the project."),
 ]
-State = Annotated[Path, typer.Option(help="Where the lab keeps its overlay and keys.")]
-Device = Annotated[str, typer.Argument(help="Device whose lab host is meant.")]
-
-_INVENTORY = [Path("inventory/pais.yaml")]
-_STATE = Path(".paisctl/lab")
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        help="Where the lab keeps its overlay and keys. Default: .paisctl/lab of the project.",
+        metavar="DIR",
+    ),
+]
+Host = Annotated[str, typer.Argument(help="The lab host, by its device.", metavar="DEVICE")]
 
 
 @app.command()
 def up(
-    devices: Annotated[
-        list[str] | None, typer.Argument(help="Devices to have a host for; all, if left out.")
-    ] = None,
-    inventory: Inventory = _INVENTORY,
+    context: typer.Context,
+    devices: Devices = None,
     name: Name = None,
-    state: State = _STATE,
+    state: State = None,
 ) -> None:
-    """Start a lab host for each device, filled with the images that its stacks need.
+    r"""Start a lab host for each device, filled with the images that its stacks need.
 
-    Example: paisctl lab up k6 m7-1 nas
+    What runs already is left as it is, so that this can be repeated, for example to load an
+    image that the inventory asks for now.
+
+    \b
+    Example:
+      paisctl lab up k6 m7-1 nas
     """
-    fleet, images = _load(inventory)
+    from paisctl import pipeline
+
+    inventory = settings(context).inventory
     lab = _lab(name, state)
-    hosts = lab.up(fleet, devices or [], images)
+    hosts = lab.up(pipeline.desire(inventory), devices or [])
     typer.echo(f"lab {lab.name}: {len(hosts)} hosts are up", err=True)
-    inventories = " ".join(f"-i {path}" for path in [*inventory, _shown(lab.overlay)])
-    typer.echo(f"next: paisctl {inventories} plan", err=True)
+    files = " ".join(f"-i {_shown(path)}" for path in (*inventory, lab.overlay))
+    typer.echo(f"next: paisctl {files} plan", err=True)
 
 
 @app.command()
-def status(name: Name = None, state: State = _STATE) -> None:
-    """Show each lab host: its state, address, SSH port, profile and engine.
+def status(name: Name = None, state: State = None) -> None:
+    r"""Show each lab host: its state, address, SSH port, profile and engine.
 
-    Example: paisctl lab status
+    \b
+    Example:
+      paisctl lab status
     """
     rows = [("DEVICE", "STATE", "ADDRESS", "SSH", "PROFILE", "ENGINE")]
     for row in _lab(name, state).status():
@@ -72,14 +80,16 @@ def status(name: Name = None, state: State = _STATE) -> None:
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def ssh(
-    device: Device,
+    device: Host,
     command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None,
     name: Name = None,
-    state: State = _STATE,
+    state: State = None,
 ) -> None:
-    """Log in to a lab host as paisctl does, or run a command there.
+    r"""Log in to a lab host as paisctl does, or run a command there.
 
-    Example: paisctl lab ssh k6
+    \b
+    Example:
+      paisctl lab ssh k6
     """
     lab = _lab(name, state)
     _replace_process([*lab.ssh_command(lab.host(device)), *(command or [])])
@@ -87,14 +97,16 @@ def ssh(
 
 @app.command("exec", context_settings={"ignore_unknown_options": True})
 def execute(
-    device: Device,
+    device: Host,
     command: Annotated[list[str], typer.Argument(help="What to run, after `--`.")],
     name: Name = None,
-    state: State = _STATE,
+    state: State = None,
 ) -> None:
-    """Run a command on a lab host as root, past its SSH server.
+    r"""Run a command on a lab host as root, past its SSH server.
 
-    Example: paisctl lab exec nas -- docker ps
+    \b
+    Example:
+      paisctl lab exec nas -- docker ps
     """
     host = _lab(name, state).host(device)
     terminal = ["-t"] if os.isatty(0) and os.isatty(1) else []
@@ -107,55 +119,44 @@ def down(
         bool, typer.Option("--images", help="Also remove the images that labs have cached.")
     ] = False,
     name: Name = None,
-    state: State = _STATE,
+    state: State = None,
 ) -> None:
-    """Remove the lab: containers, volumes, network and its directory.
+    r"""Remove the lab: containers, volumes, network and its directory.
 
-    Example: paisctl lab down
+    \b
+    Example:
+      paisctl lab down
     """
     lab = _lab(name, state)
     removed = lab.down(images=images)
     typer.echo(f"lab {lab.name}: {removed} hosts removed, nothing of it is left", err=True)
 
 
-def _lab(name: str | None, state: Path) -> Lab:
-    from python_on_whales import DockerClient
-
+def _lab(name: str | None, state: Path | None) -> Lab:
+    from paisctl.lab.engine import local_engine
     from paisctl.lab.lab import Lab, default_name
 
     def say(line: str) -> None:
         typer.echo(f"lab: {line}", err=True)
 
-    return Lab(DockerClient(), name or default_name(Path.cwd()), state, say)
+    project = _project()
+    directory = state or project / ".paisctl" / (f"lab-{name}" if name else "lab")
+    return Lab(local_engine(), name or default_name(project), directory, say)
 
 
-def _load(inventory: list[Path]) -> tuple[Fleet, Replacements]:
-    from paisctl.diagnostics import Diagnostics
-    from paisctl.errors import InvalidInput
-    from paisctl.inventory.load import load
-    from paisctl.lab.replacements import replacements
-    from paisctl.rendering.catalog import load_catalog, shipped_bundles
-    from paisctl.rendering.instances import resolve_instances
-
-    diagnostics = Diagnostics()
-    fleet = load(inventory, diagnostics)
-    catalog = load_catalog([Path.cwd(), shipped_bundles()], diagnostics)
-    instances = resolve_instances(fleet, catalog, diagnostics) if fleet else {}
-    if fleet is None or diagnostics.errors:
-        raise InvalidInput(diagnostics)
-    return fleet, replacements(instances.values())
+def _project() -> Path:
+    """The folder whose lab is meant, whatever inventory is in use: the nearest with a default."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / DEFAULT).is_file()), here)
 
 
 def _replace_process(command: list[str]) -> None:
     from paisctl.errors import PaisctlError
 
     try:
-        os.execvp(command[0], command)  # noqa: S606 - the user's terminal becomes the program's
+        os.execvp(command[0], command)  # noqa: S606 - the terminal becomes that of the program
     except FileNotFoundError as error:
-        message = f"`{command[0]}` is not installed"
-        raise PaisctlError(
-            message, "install it, for example `apt-get install openssh-client`"
-        ) from error
+        raise PaisctlError(f"`{command[0]}` is not installed here") from error
 
 
 def _shown(path: Path) -> Path:

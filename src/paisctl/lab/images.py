@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from python_on_whales.exceptions import DockerException
 
 from paisctl.errors import PaisctlError
+from paisctl.lab.engine import last_line
 from paisctl.lab.profiles import ASSETS
 from paisctl.lab.replacements import NAMESPACE, STAND_IN, ServiceImage
 
@@ -40,6 +41,7 @@ class Images:
 
         Returns:
             The reference of the host image.
+
         Raises:
             PaisctlError: an image cannot be made, or there is no recipe for one.
         """
@@ -73,7 +75,7 @@ class Images:
         """Remove every image that a lab made, and what their builds left behind."""
         for image in self._docker.image.list(filters={"reference": f"{NAMESPACE}/*"}):
             self._docker.image.remove(list(image.repo_tags), force=True)
-        self._docker.image.prune(filters={"label": f"{NAMESPACE}.stage"})
+        self._docker.image.prune(filters={"label": f"{NAMESPACE}.build"})
 
     def _ensure_base(self) -> str:
         base = f"{NAMESPACE}/base:{recipe_digest(ASSETS / 'base')}"
@@ -130,8 +132,7 @@ class Images:
                 context, build_args=arguments, file=dockerfile, tags=reference, target=target
             )
         except DockerException as error:
-            reason = (error.stderr or "").strip().splitlines()[-1:]
-            raise PaisctlError(f"cannot build {reference}: {' '.join(reason)}") from error
+            raise PaisctlError(f"cannot build {reference}: {last_line(error)}") from error
 
 
 def build_reference(image: ServiceImage) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paisctl.errors import PaisctlError, UsageError
-from paisctl.inventory.load import Fleet
 from paisctl.inventory.selection import select
 from paisctl.lab.engine import docker_errors
 from paisctl.lab.hosts import USER, Hosts, LabHost
@@ -22,18 +21,22 @@ from paisctl.lab.images import Images, Say
 from paisctl.lab.keys import ensure_key_pair
 from paisctl.lab.overlay import SECRETS_FILE, overlay_of, write_overlay
 from paisctl.lab.profiles import profile_for
-from paisctl.lab.replacements import ServiceImage, replacements
-from paisctl.pipeline import Desired
+from paisctl.lab.replacements import ServiceImage, replacement
 from paisctl.secrets import init_secrets
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
+    from paisctl.desired import HostSpec
+    from paisctl.inventory.load import Fleet
+    from paisctl.pipeline import Desired
+
 # Private and outside what Docker hands out by itself, both here and inside the hosts.
 _SUBNETS = ipaddress.ip_network("10.213.0.0/16")
 _FIRST_HOST = 10
 
-Replacements = Mapping[tuple[str, str], Mapping[str, ServiceImage]]
+# By device: the images that its services run, each with the stack that asks for it.
+Wanted = Mapping[str, Mapping[ServiceImage, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,16 @@ class Lab:
         """
         selected = set(select(desired.fleet, devices))
         chosen = [name for name in desired.fleet.devices if name in selected]
-        images = replacements(desired.graph.instances.values())
-        wanted = {device: _images_of(device, images) for device in chosen}
-        self._refuse_unavailable(images, selected)
+        wanted = {device: _images_of(desired.hosts[device]) for device in chosen}
+        self._refuse_unavailable(wanted)
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        host_image = self._images.ensure(i for needed in wanted.values() for i in needed)
+        host_image = self._images.ensure(image for needs in wanted.values() for image in needs)
         self._create_missing(desired.fleet, chosen, host_image)
         with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
             list(pool.map(self._hosts.start, chosen))
         hosts = self._hosts.list()
         self._load(hosts, wanted)
-        self._write_state(desired.fleet, hosts, images)
+        self._write_state(desired, hosts)
         return hosts
 
     @docker_errors()
@@ -128,18 +130,13 @@ class Lab:
         shutil.rmtree(self.directory, ignore_errors=True)
         return removed
 
-    def _refuse_unavailable(self, images: Replacements, chosen: set[str]) -> None:
-        missing = sorted(
-            {
-                f"`{image.upstream}` of stack `{stack}`"
-                for (device, stack), by_name in images.items()
-                for image in by_name.values()
-                if device in chosen and not self._images.available(image)
-            }
-        )
+    def _refuse_unavailable(self, wanted: Wanted) -> None:
+        stacks = {image: stack for needs in wanted.values() for image, stack in needs.items()}
+        missing = sorted(image for image in stacks if not self._images.available(image))
         if missing:
+            named = ", ".join(f"`{image.upstream}` (stack `{stacks[image]}`)" for image in missing)
             raise PaisctlError(
-                f"the lab has no image in place of {', '.join(missing)}",
+                f"the lab has nothing in place of {named}",
                 "pull the image into the local Docker engine, or choose devices without the stack",
             )
 
@@ -165,13 +162,13 @@ class Lab:
         with ThreadPoolExecutor() as pool:
             list(pool.map(create, missing))
 
-    def _load(self, hosts: Iterable[LabHost], wanted: Mapping[str, list[ServiceImage]]) -> None:
-        ids = self._images.ids(i for needed in wanted.values() for i in needed)
+    def _load(self, hosts: Iterable[LabHost], wanted: Wanted) -> None:
+        ids = self._images.ids(image for needs in wanted.values() for image in needs)
 
         def load(host: LabHost) -> None:
             has = self._hosts.images(host)
-            needed = {image.reference for image in wanted.get(host.device, [])}
-            missing = sorted(ref for ref in needed if (ref, ids[ref]) not in has)
+            references = sorted(image.reference for image in wanted.get(host.device, ()))
+            missing = [ref for ref in references if (ref, ids[ref]) not in has]
             if missing:
                 self._say(f"{host.device}: loading {', '.join(missing)}")
                 self._hosts.load(host, missing)
@@ -179,14 +176,15 @@ class Lab:
         with ThreadPoolExecutor() as pool:
             list(pool.map(load, hosts))
 
-    def _write_state(self, fleet: Fleet, hosts: Sequence[LabHost], images: Replacements) -> None:
+    def _write_state(self, desired: Desired, hosts: Sequence[LabHost]) -> None:
         lines = []
         for host in hosts:
             key = ensure_key_pair(self.directory / "hosts" / host.device / "ssh_host_ed25519_key")
             lines.append(f"[127.0.0.1]:{host.port} {key}\n")
         (self.directory / "known_hosts").write_text("".join(lines), "ascii")
-        write_overlay(overlay_of(fleet, hosts, images, self.directory), self.overlay)
-        lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
+        write_overlay(overlay_of(desired, hosts, self.directory), self.overlay)
+        secrets = desired.fleet.inventory.secrets
+        lengths = {name: secret.bytes for name, secret in secrets.items()}
         init_secrets(self.directory / SECRETS_FILE, lengths)
         state = {"name": self.name, "user": USER, "hosts": [asdict(host) for host in hosts]}
         (self.directory / "state.json").write_text(json.dumps(state, indent=2) + "\n", "utf-8")
@@ -199,8 +197,13 @@ def default_name(project: Path) -> str:
     return f"{readable or 'lab'}-{hashlib.sha256(path.encode()).hexdigest()[:6]}"
 
 
-def _images_of(device: str, images: Replacements) -> list[ServiceImage]:
-    return [i for (d, _), by_name in images.items() if d == device for i in by_name.values()]
+def _images_of(host: HostSpec) -> dict[ServiceImage, str]:
+    """The images that a host's services run, each with the stack that asks for it."""
+    return {
+        replacement(service.image): stack.name
+        for stack in host.stacks.values()
+        for service in stack.services.values()
+    }
 
 
 def _subnets(name: str) -> Iterable[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from paisctl.inventory.load import Fleet
 from paisctl.lab.hosts import USER, LabHost
-from paisctl.lab.replacements import ServiceImage
+from paisctl.lab.replacements import replacement
+
+if TYPE_CHECKING:
+    from paisctl.pipeline import Desired
 
 SECRETS_FILE = "secrets.yaml"
 
@@ -19,13 +21,8 @@ _HEADER = (
 )
 
 
-def overlay_of(
-    fleet: Fleet,
-    hosts: Iterable[LabHost],
-    images: Mapping[tuple[str, str], Mapping[str, ServiceImage]],
-    directory: Path,
-) -> dict[str, Any]:
-    """Build the overlay.
+def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> dict[str, Any]:
+    """Build the overlay. `directory` is where the lab keeps its keys.
 
     A device keeps its architecture and memory, so that lint says of the lab what it says of the
     fleet; devices that are not in the lab are not deployed to. The lab has secrets of its own, so
@@ -34,17 +31,18 @@ def overlay_of(
     by_device = {host.device: host for host in hosts}
     devices: dict[str, dict[str, Any]] = {
         name: _device(by_device[name], directory) if name in by_device else {"deploy": False}
-        for name, device in fleet.devices.items()
+        for name, device in desired.fleet.devices.items()
         if name in by_device or device.device.deploy
     }
     stacks: dict[str, Any] = {}
-    for (device, stack), by_name in images.items():
-        for name, image in by_name.items():
+    for (device, stack), instance in desired.graph.instances.items():
+        for name, upstream in instance.images.items():
+            image = replacement(upstream)
             if image.target is None:
                 continue
             shared = stacks.setdefault(stack, {"images": {}})["images"]
             shared[name] = {"repository": image.repository}
-            if "@" in image.upstream and device in by_device:
+            if "@" in upstream and device in by_device:
                 # A digest pins upstream's image. Only here can each device have another tag.
                 own = devices[device].setdefault("stacks", {}).setdefault(stack, {"images": {}})
                 own["images"][name] = {"tag": image.tag}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import yaml
 
 from paisctl.lab.profiles import ASSETS
-from paisctl.rendering.instances import Instance
 
 NAMESPACE = "paisctl-lab"
 STAND_IN = "-stand-in"
@@ -28,13 +27,12 @@ class ServiceImage:
 
     @property
     def repository(self) -> str:
-        name = self.upstream.partition("@")[0]
-        return f"{NAMESPACE}/{self.target}" if self.target else name.rpartition(":")[0]
+        return f"{NAMESPACE}/{self.target}" if self.target else _split(self.upstream)[0]
 
     @property
     def tag(self) -> str:
         """The tag, without a digest: no image that was made here has upstream's digest."""
-        return self.upstream.partition("@")[0].rpartition(":")[2]
+        return _split(self.upstream)[1]
 
     @property
     def reference(self) -> str:
@@ -48,27 +46,25 @@ class ServiceImage:
         return number.group() if number else self.tag
 
 
-def replacements(instances: Iterable[Instance]) -> dict[tuple[str, str], dict[str, ServiceImage]]:
-    """The lab's images by (device, stack), then by the name that the stack has for each."""
-    return {
-        instance.key: {
-            name: ServiceImage(image, _target(image)) for name, image in instance.images.items()
-        }
-        for instance in instances
-    }
-
-
-def _target(image: str) -> str | None:
-    repository = _familiar(image.partition("@")[0].rpartition(":")[0])
-    if repository.startswith(f"{NAMESPACE}/"):
-        return repository.removeprefix(f"{NAMESPACE}/")  # the lab's own overlay is in use
-    return {_familiar(name): target for name, target in _table().items()}.get(repository)
+def replacement(image: str) -> ServiceImage:
+    """What takes the place of an image: the row of `assets/images.yaml` that names it."""
+    repository = _familiar(_split(image)[0])
+    if repository.startswith(f"{NAMESPACE}/"):  # the lab's own overlay is in use
+        return ServiceImage(image, repository.removeprefix(f"{NAMESPACE}/"))
+    return ServiceImage(image, _table().get(repository))
 
 
 @cache
 def _table() -> Mapping[str, str]:
-    table: Mapping[str, str] = yaml.safe_load((ASSETS / "images.yaml").read_text("utf-8"))
-    return table
+    rows: Mapping[str, str] = yaml.safe_load((ASSETS / "images.yaml").read_text("utf-8"))
+    return {_familiar(repository): target for repository, target in rows.items()}
+
+
+def _split(image: str) -> tuple[str, str]:
+    """Repository and tag of an image reference. A colon before a slash is that of a port."""
+    name = image.partition("@")[0]
+    repository, colon, tag = name.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (name, "latest")
 
 
 def _familiar(repository: str) -> str:
