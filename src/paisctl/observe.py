@@ -10,7 +10,7 @@ from paisctl.events import Listener, Probed, Probing
 from paisctl.observed import HostState
 from paisctl.probe import probe
 from paisctl.targets import Target
-from paisctl.threads import start_thread
+from paisctl.threads import one_at_a_time, start_thread
 
 
 def observe(
@@ -20,12 +20,13 @@ def observe(
 
     Args:
         targets: the hosts.
-        listener: is told of each host's beginning and end, from that host's thread.
+        listener: is told of each host's beginning and end, one event at a time.
         texts: whether to read the files' contents, too, for showing differences.
 
     Returns:
         Every host by device, in the order of `targets`; one that cannot be read has a `problem`.
     """
+    listener = one_at_a_time(listener)
 
     def read(target: Target) -> HostState:
         listener(Probing(target.device))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from paisctl.desired import HostSpec
-from paisctl.inventory.load import FleetDevice
+from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.types import parse_duration
 from paisctl.transports import SshSettings, Transport
 from paisctl.transports.ssh import SshTransport
@@ -30,10 +30,16 @@ class Target:
     docker: str = ""
     docker_sudo: bool | None = None
 
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        self.transport.close()
 
-def targets(devices: Mapping[str, FleetDevice], hosts: Mapping[str, HostSpec]) -> list[Target]:
-    """A target by SSH for each host; nothing is connected yet."""
-    return [_target(devices[name], host) for name, host in hosts.items()]
+
+def build_targets(
+    fleet: Fleet, hosts: Mapping[str, HostSpec], devices: Iterable[str]
+) -> list[Target]:
+    """A target by SSH for each of some devices; nothing is connected yet."""
+    return [_target(fleet.devices[name], hosts[name]) for name in devices]
 
 
 def _target(fleet_device: FleetDevice, host: HostSpec) -> Target:

@@ -27,3 +27,14 @@ def start_thread(function: Callable[[Argument], Result], argument: Argument) -> 
 
     threading.Thread(target=call, daemon=True).start()
     return future
+
+
+def one_at_a_time(function: Callable[[Argument], None]) -> Callable[[Argument], None]:
+    """A function that threads may call at the same time, made from one that they may not."""
+    lock = threading.Lock()
+
+    def call(argument: Argument) -> None:
+        with lock:
+            function(argument)
+
+    return call

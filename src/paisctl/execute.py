@@ -1,0 +1,75 @@
+"""Carrying a plan out: the only code that changes a host. It decides nothing."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, wait
+
+from paisctl.events import HostResult, Listener
+from paisctl.execution.conversation import Conversation
+from paisctl.execution.coordinate import Coordinator, in_common_order, needs_within
+from paisctl.execution.delivery import Run, pack
+from paisctl.observed import HostState
+from paisctl.plan import Plan
+from paisctl.secrets import Vault
+from paisctl.targets import Target
+from paisctl.threads import one_at_a_time, start_thread
+
+_FAREWELL = 30.0  # seconds that hosts are given to end the stack they are in
+
+
+def execute(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    states: Mapping[str, HostState],
+    vault: Vault,
+    listener: Listener,
+) -> dict[str, HostResult]:
+    """Apply a plan to all hosts that it changes, side by side, with one execution on each.
+
+    A stack begins when the stacks of the plan that it needs have been applied, and is skipped when
+    one of them was not. An interrupt lets every host finish the stack it is in, and goes on up.
+
+    Args:
+        plan: what to do.
+        targets: the hosts, by device, still connected.
+        states: the hosts as they were planned for.
+        vault: the secrets that go into files, and are kept out of everything else.
+        listener: is told what happens, one event at a time.
+
+    Raises:
+        HostError: a host has not been read, so that nothing can be executed on it.
+        UsageError: the plan's stacks need one another in a circle.
+    """
+    hosts = in_common_order(plan)
+    coordinator = Coordinator(needs_within(plan))
+    listener = one_at_a_time(listener)
+    run = Run(f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}", _who())
+    deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
+    futures = [
+        start_thread(
+            Conversation(
+                host, targets[host.device], states[host.device], vault, coordinator, listener
+            ).hold,
+            delivery,
+        )
+        for host, delivery in zip(hosts, deliveries, strict=True)
+    ]
+    return {result.device: result for result in _results(futures, coordinator)}
+
+
+def _results(futures: list[Future[HostResult]], coordinator: Coordinator) -> list[HostResult]:
+    try:
+        return [future.result() for future in futures]
+    except KeyboardInterrupt:
+        coordinator.stop()
+        wait(futures, timeout=_FAREWELL)
+        raise
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

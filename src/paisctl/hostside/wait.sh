@@ -1,0 +1,109 @@
+# Waiting for services, for apply.sh: are they well, do they pass a gate?
+
+# shellcheck disable=SC2086 # `containers` is a list of words
+# shellcheck disable=SC2154 # STEP, STACK and containers are apply.sh's
+# shellcheck disable=SC2034 # problem is read there
+
+STEADY=2   # seconds that a service without a health check must run on
+RESTARTS=5 # after so many in a row, a service is not going to recover
+
+# wait_healthy TIMEOUT SERVICE...: TIMEOUT is in seconds.
+wait_healthy() {
+  timeout=$1
+  shift
+  find_containers "$@" || return 1
+  deadline=$(($(date +%s) + timeout))
+  steady=-1 before='' sick='' shown=''
+  while :; do
+    look || return 1
+    judge
+    [ "$verdict" != well ] || return 0
+    if [ "$verdict" = pending ] && [ "$(date +%s)" -ge "$deadline" ]; then
+      verdict=failed problem="$problem after $timeout s"
+    fi
+    if [ "$verdict" = failed ]; then
+      printf '%s, and last said:\n' "$problem"
+      docker logs --tail 20 "$culprit"
+      return 1
+    fi
+    if [ "$problem" != "$shown" ]; then
+      shown=$problem
+      emit step "$STEP" "$problem"
+    fi
+    sleep 1
+  done
+}
+
+# The states of all containers in one call, a line each.
+look() {
+  docker inspect --type container --format \
+    '{{.Id}} {{.State.Status}}/{{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{.RestartCount}} {{.State.StartedAt}} {{index .Config.Labels "com.docker.compose.service"}}' \
+    $containers >"$STAGING/states" || return 1
+  now=$(cut -d ' ' -f 1,6 "$STAGING/states")
+  if [ "$now" = "$before" ]; then
+    steady=$((steady + 1))
+  else
+    steady=0 before=$now
+  fi
+}
+
+# Sets verdict: well, pending or failed; and problem and culprit unless it is well.
+judge() {
+  verdict=well problem='' culprit=''
+  while read -r id status exit_code policy restarts _ service; do
+    case $status:$exit_code:$policy in
+      running/healthy:* | exited/*:0:no | exited/*:0:on-failure*) ;;
+      running/:*) [ "$steady" -ge "$STEADY" ] || blame pending 'running, but only just' ;;
+      running/unhealthy:*) judge_unhealthy ;;
+      running/*) blame pending starting ;;
+      exited/*:0:*) blame pending stopped ;;
+      exited/*) blame failed "exited with $exit_code" ;;
+      restarting/*)
+        if [ "$restarts" -lt "$RESTARTS" ]; then
+          blame pending "restarting after exit code $exit_code"
+        else
+          blame failed "restarting again and again, with exit code $exit_code"
+        fi
+        ;;
+      created/* | paused/*) blame pending "${status%%/*}" ;;
+      *) blame failed "${status%%/*}" ;;
+    esac
+  done <"$STAGING/states"
+}
+
+# Docker calls a container unhealthy only after its start period and all retries: that ends the wait.
+# One that was unhealthy to begin with may be recovering from just what this run has mended.
+judge_unhealthy() {
+  if [ "$steady" -eq 0 ] && [ -z "$shown" ]; then
+    sick="$sick $id"
+  fi
+  case $sick in
+    *"$id"*) blame pending unhealthy ;;
+    *) blame failed unhealthy ;;
+  esac
+}
+
+# blame VERDICT TEXT: the worst one counts, and of these the first.
+blame() {
+  if [ "$verdict" = well ] || { [ "$verdict" = pending ] && [ "$1" = failed ]; }; then
+    verdict=$1 problem="$service: $2" culprit=$id
+  fi
+}
+
+# pass_gate TIMEOUT SERVICE PROGRAM ARGUMENT...: run it in the service until it ends with 0.
+pass_gate() {
+  timeout=$1
+  find_containers "$2" || return 1
+  shift 2
+  containers=${containers# }
+  set -- "${containers%% *}" "$@"
+  deadline=$(($(date +%s) + timeout))
+  until docker exec "$@" >"$STAGING/gate" 2>&1; do
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      problem="not passed after $timeout s: $(tail -n 1 "$STAGING/gate")"
+      cat "$STAGING/gate"
+      return 1
+    fi
+    sleep 2
+  done
+}
