@@ -12,12 +12,14 @@ from paisctl.diagnostics import Diagnostics
 from paisctl.errors import InvalidInput, PaisctlError
 from paisctl.events import HostResult, Listener
 from paisctl.execute import execute
+from paisctl.inventory.checks import check_fleet
 from paisctl.inventory.load import Fleet, load
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import Plan
 from paisctl.reconcile import reconcile
 from paisctl.rendering.catalog import Catalog, load_catalog, shipped_bundles
+from paisctl.rendering.checks import check_rendered
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.render import render
 from paisctl.secrets import Vault, load_vault, names_in
@@ -35,8 +37,12 @@ class Desired:
     diagnostics: Diagnostics
 
 
-def desire(paths: Sequence[Path]) -> Desired:
-    """Load and render an inventory with its overlays.
+def desire(paths: Sequence[Path], shipped: Path | None = None) -> Desired:
+    """Load, check and render an inventory with its overlays.
+
+    Args:
+        paths: the inventory, then its overlays.
+        shipped: folder of the bundles that come after the project's own; else paisctl's.
 
     Raises:
         InvalidInput: there are errors; it carries all of them, and the warnings.
@@ -45,12 +51,22 @@ def desire(paths: Sequence[Path]) -> Desired:
     fleet = load(paths, diagnostics)
     if fleet is None:
         raise InvalidInput(diagnostics)
-    roots = (fleet.directory, fleet.directory.parent, shipped_bundles())
+    roots = (fleet.directory, fleet.directory.parent, shipped or shipped_bundles())
     catalog = load_catalog(roots, diagnostics)
     rendered = render(fleet, catalog, diagnostics)
+    check_fleet(fleet, diagnostics)
+    check_rendered(fleet, rendered, diagnostics)
     if diagnostics.errors:
         raise InvalidInput(diagnostics)
     return Desired(fleet, catalog, rendered.hosts, rendered.graph, diagnostics)
+
+
+def lint(paths: Sequence[Path], shipped: Path | None = None) -> Diagnostics:
+    """Every problem of an inventory with its overlays, warnings too."""
+    try:
+        return desire(paths, shipped).diagnostics
+    except InvalidInput as invalid:
+        return invalid.diagnostics
 
 
 def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
@@ -110,12 +126,10 @@ def session(
         texts: also read the contents of files, for text diffs.
     """
     vault = open_vault(desired, devices)
-    targets = {
-        target.device: target for target in build_targets(desired.fleet, desired.hosts, devices)
-    }
+    targets = build_targets(desired.fleet, desired.hosts, devices)
     try:
-        states = observe(list(targets.values()), listener, texts=texts)
-        yield Session(desired, vault, targets, states)
+        states = observe(targets, listener, texts=texts)
+        yield Session(desired, vault, {target.device: target for target in targets}, states)
     finally:
-        for target in targets.values():
+        for target in targets:
             target.close()

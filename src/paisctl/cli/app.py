@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from paisctl import __version__
 from paisctl.cli import (
@@ -26,6 +26,7 @@ from paisctl.cli.context import Settings
 from paisctl.errors import InvalidInput, PaisctlError, UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
+BAD_COMMAND_LINE = 2  # what typer makes of a wrong option or argument
 
 app = typer.Typer(
     name="paisctl",
@@ -33,11 +34,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # they would print local variables, secrets among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _version(wanted: bool) -> None:
+def _say_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"paisctl {__version__}")
         raise typer.Exit
@@ -57,8 +59,9 @@ def options(
             show_default=False,
         ),
     ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
     ] = False,
 ) -> None:
     """Options that come before the command."""
@@ -86,15 +89,12 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     try:
         return app(arguments, standalone_mode=False, prog_name="paisctl") or OK
-    except click.UsageError as error:
-        error.show()
-        return USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("\ninterrupted", err=True)
         return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return FAILED
+    except TyperException as error:
+        error.show()  # type: ignore[attr-defined]
+        return USAGE if error.exit_code == BAD_COMMAND_LINE else FAILED
     except PaisctlError as error:
         _say(error)
         return USAGE if isinstance(error, UsageError) else FAILED
@@ -104,10 +104,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _say(error: PaisctlError) -> None:
-    from paisctl.views.diagnostics import as_text  # noqa: PLC0415
+    from paisctl.views import console, diagnostics
 
     if isinstance(error, InvalidInput):
-        typer.echo(as_text(error.diagnostics), err=True, nl=False)
+        lines = diagnostics.as_lines(error.diagnostics, ())
+        typer.echo(console.render(lines), err=True, nl=False)
         return
     typer.echo(f"error: {error.message}", err=True)
     if error.hint:

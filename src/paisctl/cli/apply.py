@@ -20,7 +20,7 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show changed files line by line.")] = False,
 ) -> None:
-    """Bring the hosts to what the inventory says: shows the plan and asks first.
+    r"""Bring the hosts to what the inventory says: shows the plan and asks first.
 
     \b
     Examples:

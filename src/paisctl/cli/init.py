@@ -13,7 +13,7 @@ from paisctl.errors import UsageError
 def init(
     directory: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="DIR")],
 ) -> None:
-    """Write a new inventory project: three devices, commented, ready to lint.
+    r"""Write a new inventory project: three devices, commented, ready to lint.
 
     \b
     Example:

@@ -28,7 +28,7 @@ def plan(
         ),
     ] = False,
 ) -> None:
-    """Show what differs between the inventory and the hosts. Changes nothing.
+    r"""Show what differs between the inventory and the hosts. Changes nothing.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ def render(
         typer.Option("-o", "--output", help="Write the files below this folder.", metavar="DIR"),
     ] = None,
 ) -> None:
-    """Render the files of the hosts. Secrets stay names: nothing secret is written.
+    r"""Render the files of the hosts. Secrets stay names: nothing secret is written.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ app = typer.Typer(help="Secret values: generated once, never shown.", no_args_is
 
 @app.command("init")
 def init(context: typer.Context) -> None:
-    """Generate the secrets that have no value yet. One that has a value is never touched.
+    r"""Generate the secrets that have no value yet. One that has a value is never touched.
 
     \b
     Example:
@@ -31,7 +31,7 @@ def init(context: typer.Context) -> None:
 
 @app.command("list")
 def list_(context: typer.Context) -> None:
-    """List the secrets of the inventory, whether each has a value, and what it protects.
+    r"""List the secrets of the inventory, whether each has a value, and what it protects.
 
     \b
     Example:

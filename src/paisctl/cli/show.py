@@ -13,7 +13,7 @@ def show(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="A device of the inventory.")],
 ) -> None:
-    """Print a device with all its settings, and the line that each one came from.
+    r"""Print a device with all its settings, and the line that each one came from.
 
     \b
     Example:

@@ -16,7 +16,7 @@ def status(
     stack: Stacks = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Show each service: what is wanted, what runs, its health, whether it drifted, since when.
+    r"""Show each service: what is wanted, what runs, its health, whether it drifted, since when.
 
     \b
     Examples:

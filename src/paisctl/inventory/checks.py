@@ -13,8 +13,8 @@ from paisctl.inventory.source import Path_
 from paisctl.inventory.types import parse_port
 
 _LEAK_HINT = (
-    "declare it under `secrets:`, refer to it as `{secret: NAME}`, and give it a value with "
-    "`paisctl secrets`; what was written here is in git's history and must be replaced"
+    "declare it under `secrets:` and write `{secret: NAME}` here; if this file was ever shared or "
+    "committed, replace the secret itself too"
 )
 
 
@@ -94,12 +94,15 @@ def _not_deployed(device: FleetDevice, diagnostics: Diagnostics) -> None:
 
 
 def _secrets(fleet: Fleet, diagnostics: Diagnostics) -> None:
+    refused = {item.mark for item in diagnostics.errors}
     for path, value in _scalars(fleet.source.data, ()):
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         if name == "secret" or path[:1] == ("secrets",):
             continue  # a reference by name, or the declaration
         mark = fleet.source.mark(path)
         reason = leak(name, value)
+        if reason and mark in refused:
+            continue  # that it must be a reference was said
         if reason:
             diagnostics.error("literal-secret", reason, mark, _LEAK_HINT)
         elif isinstance(value, str) and name != "host_key" and looks_random(value):

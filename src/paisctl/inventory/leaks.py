@@ -87,7 +87,8 @@ _PLAIN_WORD = re.compile(r"[^\s\"'{},]+")
 
 def _mask_assigned(match: re.Match[str]) -> str:
     value = match[4]
-    if not is_secret_name(match[2]) or value.startswith(("/", "~/")):
+    is_reference = match[2] == "secret" and re.fullmatch(r"[a-z][a-z0-9_]*", value)
+    if not is_secret_name(match[2]) or value.startswith(("/", "~/")) or is_reference:
         return match[0]
     quote = value[0] if value[0] in "\"'" else ""
     inner = value.strip(quote) if quote else value

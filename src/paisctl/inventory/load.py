@@ -68,7 +68,9 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
             if not _is_blamed(path, diagnostics):
                 diagnostics.error("empty", f"{path} says nothing", Mark(str(path), 1))
         elif not isinstance(layer.data, dict):
-            diagnostics.error("wrong-type", "an inventory is a mapping", layer.mark(()))
+            diagnostics.error(
+                "wrong-type", "an inventory is a mapping: `key: value` lines", layer.mark(())
+            )
         else:
             source = merge(source, layer)
     if diagnostics.errors and "devices" not in source.data:
@@ -79,11 +81,18 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
         if "kinds" not in source.data:
             source = merge(built_in, source)
             inventory, source = repair(source)
+    _refuse_unknown_kinds(inventory, source, diagnostics)
+    bases = {kind: _base(source, kind) for kind in {d.kind for d in inventory.devices.values()}}
     devices = {}
-    for name, device in inventory.devices.items():
-        resolved = _resolve(name, device, inventory, source, diagnostics)
+    for name, own in _parts(source, "devices").items():
+        kind = inventory.devices[name].kind
+        layers = merge(bases[kind], own)
+        # Stand-ins are for a device that was repaired; a whole one overrides them all.
+        whole = Source(DEVICE_STAND_INS | layers.data, layers.values, layers.keys)
+        resolved = validate(Device, whole, diagnostics)
         if resolved:
-            devices[name] = resolved
+            known = inventory.kinds.get(kind) or Kind.model_validate({})
+            devices[name] = FleetDevice(name, resolved, known, layers)
     return Fleet(inventory, source, devices, paths[0].parent)
 
 
@@ -96,26 +105,20 @@ def _built_in_kinds(diagnostics: Diagnostics) -> Source:
     return parse_yaml(text, BUILT_IN_KINDS, diagnostics)
 
 
-def _resolve(
-    name: str, device: Device, inventory: Inventory, source: Source, diagnostics: Diagnostics
-) -> FleetDevice | None:
-    kind = inventory.kinds.get(device.kind)
-    if kind is None:
-        diagnostics.error(
-            "unknown-kind",
-            f"unknown device kind `{device.kind}`",
-            source.mark(("devices", name, "kind")),
-            did_you_mean(device.kind, inventory.kinds, "kinds"),
-        )
-        kind = Kind.model_validate({})
-    layers = Source({}, {}, {})
-    for path in (("defaults",), ("kinds", device.kind)):
-        layers = merge(layers, _settings(source, path))
-    layers = merge(layers, _below(source, ("devices", name)))
-    # Stand-ins are for a device that was repaired; a whole one overrides them all.
-    whole = Source(DEVICE_STAND_INS | layers.data, layers.values, layers.keys)
-    resolved = validate(Device, whole, diagnostics)
-    return FleetDevice(name, resolved, kind, layers) if resolved else None
+def _refuse_unknown_kinds(inventory: Inventory, source: Source, diagnostics: Diagnostics) -> None:
+    for name, device in inventory.devices.items():
+        if device.kind not in inventory.kinds:
+            diagnostics.error(
+                "unknown-kind",
+                f"unknown device kind `{device.kind}`",
+                source.mark(("devices", name, "kind")),
+                did_you_mean(device.kind, inventory.kinds, "kinds"),
+            )
+
+
+def _base(source: Source, kind: str) -> Source:
+    """What a device of some kind starts from: the defaults, with its kind's settings over them."""
+    return merge(_settings(source, ("defaults",)), _settings(source, ("kinds", kind)))
 
 
 def _settings(source: Source, path: Path_) -> Source:
@@ -134,6 +137,18 @@ def _below(source: Source, path: Path_) -> Source:
     values = {p[depth:]: m for p, m in source.values.items() if p[:depth] == path}
     keys = {p[depth:]: m for p, m in source.keys.items() if p[:depth] == path and len(p) > depth}
     return Source(data, values, keys)
+
+
+def _parts(source: Source, section: str) -> dict[str, Source]:
+    """What lies below each key of a section, found in one walk over the marks."""
+    parts = {name: Source(data) for name, data in source.data[section].items()}
+    for path, mark in source.values.items():
+        if len(path) > 1 and path[0] == section:
+            parts[str(path[1])].values[path[2:]] = mark
+    for path, mark in source.keys.items():
+        if len(path) > 2 and path[0] == section:
+            parts[str(path[1])].keys[path[2:]] = mark
+    return parts
 
 
 def _under(key: str, source: Source) -> Source:

@@ -59,12 +59,12 @@ def _term(text: str) -> tuple[str, str]:
 
 def _meets(device: FleetDevice, key: str, value: str) -> bool:
     settings = device.device
-    values: Iterable[str] = {
+    values: dict[str, Iterable[str]] = {
         "tag": settings.tags,
         "kind": [settings.kind],
         "layer": [settings.layer],
         "arch": [settings.arch],
         "stack": settings.stacks,
         "name": [device.name],
-    }[key]
-    return any(fnmatchcase(each, value) for each in values)
+    }
+    return any(fnmatchcase(each, value) for each in values[key])

@@ -80,7 +80,14 @@ def parse_yaml(text: str, file: str, diagnostics: Diagnostics) -> Source:
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(file, at.line + 1, at.column + 1) if at else Mark(file, 1)
-        diagnostics.error("yaml", f"not valid YAML: {error.problem}", mark, _yaml_hint(text, mark))
+        start = error.context_mark
+        related = (
+            [(str(error.context), Mark(file, start.line + 1, start.column + 1))]
+            if start and (start.line, start.column) != (mark.line - 1, mark.column - 1)
+            else []
+        )
+        message = f"not valid YAML: {error.problem}"
+        diagnostics.error("yaml", message, mark, _yaml_hint(text, mark), related)
         return Source()
     except (yaml.YAMLError, RecursionError) as error:
         position = getattr(error, "position", 0)

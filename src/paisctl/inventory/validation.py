@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.leaks import is_secret_name
 from paisctl.inventory.source import Path_, Source
 
 M = TypeVar("M", bound=BaseModel)
@@ -24,9 +25,7 @@ _TYPE_WORDS = {
 }
 
 
-def validate(
-    model: type[M], source: Source, diagnostics: Diagnostics, at: Path_ = ()
-) -> M | None:
+def validate(model: type[M], source: Source, diagnostics: Diagnostics, at: Path_ = ()) -> M | None:
     """Check the data at `at` in a source against a model.
 
     Returns:
@@ -58,12 +57,14 @@ def _report(
         message = f"`{path[-2]}` lacks `{name}`" if len(path) > 1 else f"`{name}` is missing"
         into.error("missing-key", message, source.key_mark(path[:-1]), _describe(model, detail))
     elif kind in _TYPE_WORDS:
-        message = f"`{name}` must be {_TYPE_WORDS[kind]}, not {_said(detail['input'])}"
+        said = "what is written" if is_secret_name(str(name)) else _said(detail["input"])
+        message = f"`{name}` must be {_TYPE_WORDS[kind]}, not {said}"
         into.error("wrong-type", message, source.mark(path), _describe(model, detail))
     elif kind == "literal_error":
         expected = detail.get("ctx", {}).get("expected", "")
         message = f"`{name}` cannot be {_said(detail['input'])}"
-        into.error("bad-value", message, source.mark(path), f"it is one of {expected}")
+        choices = str(expected).replace("'", "`")
+        into.error("bad-value", message, source.mark(path), f"it is one of {choices}")
     else:
         message = detail["msg"].removeprefix("Value error, ")
         if kind == "string_pattern_mismatch":
@@ -74,7 +75,8 @@ def _report(
 
 def _what(detail: ErrorDetails) -> str:
     if "[key]" in detail["loc"]:
-        return "name: use lower-case letters, digits and dashes"
+        joint = "underscores" if "_" in str(detail.get("ctx", {}).get("pattern")) else "dashes"
+        return f"name: use lower-case letters, digits and {joint}"
     return f"value for `{detail['loc'][-1]}`" if detail["loc"] else "value"
 
 
@@ -89,7 +91,7 @@ def _said(value: Any) -> str:
 def _describe(model: type[BaseModel], detail: ErrorDetails) -> str | None:
     owner = _model_at(model, detail["loc"][:-1])
     field = owner.model_fields.get(str(detail["loc"][-1])) if owner and detail["loc"] else None
-    return field.description if field else None
+    return f"`{detail['loc'][-1]}`: {field.description}" if field else None
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

@@ -98,40 +98,48 @@ class AlertView:
         return self.alert.expr.replace("$job", self.stack)
 
 
-def context(fleet: Fleet, graph: Graph, instance: Instance) -> dict[str, Any]:
-    """What the templates of one instance see. `docs/reference/templates.md` lists it."""
+class Contexts:
+    """What templates see, for every instance of a fleet; what all share is worked out once."""
 
-    def endpoints(export: str) -> list[Endpoint]:
-        declared = {connect.export for connect in instance.stack.bundle.connects}
-        if export not in declared:
-            raise jinja2.TemplateRuntimeError(
-                f"the template uses the export `{export}`, "
-                f"which `connects` of {instance.name}'s bundle.yaml does not declare"
-            )
-        return graph.endpoints(instance, export)
+    def __init__(self, fleet: Fleet, graph: Graph) -> None:
+        self._graph = graph
+        inventory = fleet.inventory
+        self._fleet = {"name": inventory.name, "dns_name": inventory.tailnet.dns_name}
+        self._views: dict[str, list[InstanceView]] = {}
+        for instance in graph.instances.values():
+            self._views.setdefault(instance.name, []).append(_view(instance))
+        bundles = {i.name: i.stack.bundle for i in graph.instances.values()}
+        self._alerts = [AlertView(n, alert) for n in sorted(bundles) for alert in bundles[n].alerts]
 
-    return {
-        "fleet": {"name": fleet.inventory.name, "dns_name": fleet.inventory.tailnet.dns_name},
-        "device": DeviceView.of(instance.device),
-        "stack": instance.name,
-        "vars": instance.vars,
-        "images": instance.images,
-        "ports": instance.ports,
-        "instances": [_view(other) for other in graph.of_stack(instance.name)],
-        "endpoints": endpoints,
-        "scrapes": graph.scrapes(),
-        "alerts": _alerts(graph),
-    }
+    def of(self, instance: Instance) -> dict[str, Any]:
+        """What the templates of one instance see. `docs/reference/templates.md` lists it."""
+
+        def endpoints(export: str) -> list[Endpoint]:
+            declared = {connect.export for connect in instance.stack.bundle.connects}
+            if export not in declared:
+                raise jinja2.TemplateRuntimeError(
+                    f"the template uses the export `{export}`, "
+                    f"which `connects` of {instance.name}'s bundle.yaml does not declare"
+                )
+            return self._graph.endpoints(instance, export)
+
+        return {
+            "fleet": self._fleet,
+            "device": DeviceView.of(instance.device),
+            "stack": instance.name,
+            "vars": instance.vars,
+            "images": instance.images,
+            "ports": instance.ports,
+            "instances": self._views[instance.name],
+            "endpoints": endpoints,
+            "scrapes": self._graph.scrapes,
+            "alerts": self._alerts,
+        }
 
 
 def _view(instance: Instance) -> InstanceView:
     device = DeviceView.of(instance.device)
     return InstanceView(device, instance.name, instance.vars, instance.ports)
-
-
-def _alerts(graph: Graph) -> list[AlertView]:
-    bundles = {i.name: i.stack.bundle for i in graph.instances.values()}
-    return [AlertView(name, alert) for name in sorted(bundles) for alert in bundles[name].alerts]
 
 
 @lru_cache(maxsize=64)

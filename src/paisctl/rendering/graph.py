@@ -6,8 +6,9 @@ order of an apply and, later, the access policy all come from here: nobody write
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.load import Fleet
@@ -54,6 +55,13 @@ class Graph:
     def __init__(self, instances: dict[Key, Instance]) -> None:
         self.instances = instances
         self._order = {key: position for position, key in enumerate(instances)}
+        # Every metrics endpoint of the fleet.
+        self.scrapes = [
+            Endpoint(instance, instance.ports[metrics.port], metrics.path)
+            for instance in instances.values()
+            for metrics in instance.stack.bundle.metrics
+            if metrics.port in instance.ports
+        ]
         self._edges = {key: list(self._outgoing(each)) for key, each in instances.items()}
 
     @property
@@ -72,7 +80,7 @@ class Graph:
 
     def _targets(self, instance: Instance, connect: Connect) -> Iterator[Endpoint]:
         if connect.metrics:
-            yield from self.scrapes()
+            yield from self.scrapes
             return
         for other in self.instances.values():
             if connect.peers and (other.name != instance.name or other.key == instance.key):
@@ -90,13 +98,14 @@ class Graph:
         edges = self.edges_of(instance.key)
         return [edge.target for edge in edges if edge.connect.export == export]
 
-    def scrapes(self) -> list[Endpoint]:
-        """Every metrics endpoint of the fleet."""
-        return [
-            Endpoint(instance, instance.ports[metrics.port], metrics.path)
-            for instance in self.instances.values()
-            for metrics in instance.stack.bundle.metrics
-        ]
+    def lacks(self, instance: Instance) -> bool:
+        """Whether something that an instance needs to connect to is offered by nobody."""
+        reached = {edge.connect.export for edge in self.edges_of(instance.key)}
+        return any(
+            connect.export and connect.export not in reached
+            for connect in instance.stack.bundle.connects
+            if not (connect.optional or connect.peers)
+        )
 
     def needs(self, key: Key) -> list[Key]:
         """What must be healthy before an instance is changed, in the inventory's order.
@@ -128,62 +137,54 @@ def check_offers(graph: Graph, catalog: Catalog, fleet: Fleet, diagnostics: Diag
     A stack that is assigned counts as offered even when it has problems: they were reported.
     """
     assigned = {stack for device in fleet.devices.values() for stack in device.device.stacks}
-    offered = {
-        export
-        for s in assigned & catalog.stacks.keys()
-        for export in catalog.stacks[s].bundle.exports
-    }
     if not assigned <= catalog.stacks.keys():
         return  # an unknown stack may well be the one that is missed
+    offers = {name: catalog.stacks[name].bundle.exports.keys() for name in catalog.stacks}
+    offered = {export for name in assigned for export in offers[name]}
     for instance in graph.instances.values():
         for connect in instance.stack.bundle.connects:
             wanted = connect.export
-            if wanted and wanted not in offered and not (connect.optional or connect.peers):
-                diagnostics.error(
-                    "missing-service",
-                    f"`{instance.name}` on {instance.device.name} connects to `{wanted}`, "
-                    "which no device offers",
-                    instance.mark,
-                    did_you_mean(wanted, offered, "exports that run"),
-                )
+            if not wanted or wanted in offered or connect.optional or connect.peers:
+                continue
+            offering = [f"`{name}`" for name in sorted(offers) if wanted in offers[name]]
+            everything = {export for exports in offers.values() for export in exports}
+            diagnostics.error(
+                "missing-service",
+                f"`{instance.name}` on {instance.device.name} connects to `{wanted}`, "
+                "which no device offers",
+                instance.mark,
+                f"put {' or '.join(offering)} on a device"
+                if offering
+                else did_you_mean(wanted, everything, "exports"),
+            )
 
 
 def check_order(graph: Graph, diagnostics: Diagnostics) -> None:
     """Report circles in the order of applying."""
     for circle in _circles(graph):
         path = " → ".join(f"{device}/{stack}" for device, stack in (*circle, circle[0]))
-        mark = graph.instances[circle[0]].mark
-        hint = "set `after: false` on one of the connections in a bundle"
-        diagnostics.error("dependency-cycle", f"these wait for each other: {path}", mark, hint)
+        marks = {f"{d}/{s} is put here": graph.instances[d, s].mark for d, s in circle[1:]}
+        diagnostics.error(
+            "dependency-cycle",
+            f"these wait for each other: {path}",
+            graph.instances[circle[0]].mark,
+            "set `after: false` on one of the connections in a bundle",
+            [(words, mark) for words, mark in marks.items() if mark],
+        )
 
 
-def _circles(graph: Graph) -> Iterable[tuple[Key, ...]]:
-    """Each circle once, starting at its first instance in the inventory's order."""
+def _circles(graph: Graph) -> Iterator[list[Key]]:
+    """Each circle once, from its first instance in the inventory's order to what it waits for."""
     needs = {key: graph.needs(key) for key in graph.instances}
-    found: set[tuple[Key, ...]] = set()
-    done: set[Key] = set()
-    for start in needs:
-        trail: list[Key] = []
-        _walk(start, needs, trail, done, found)
-    return sorted(found)
-
-
-def _walk(
-    key: Key,
-    needs: dict[Key, list[Key]],
-    trail: list[Key],
-    done: set[Key],
-    found: set[tuple[Key, ...]],
-) -> None:
-    if key in trail:
-        circle = trail[trail.index(key) :]
-        first = circle.index(min(circle))
-        found.add((*circle[first:], *circle[:first]))
-        return
-    if key in done:
-        return
-    trail.append(key)
-    for other in needs[key]:
-        _walk(other, needs, trail, done, found)
-    trail.pop()
-    done.add(key)
+    order = {key: position for position, key in enumerate(needs)}
+    while True:
+        try:
+            TopologicalSorter(needs).prepare()
+        except CycleError as error:
+            circle: list[Key] = error.args[1][:0:-1]
+            first = circle.index(min(circle, key=order.__getitem__))
+            circle = circle[first:] + circle[:first]
+            yield circle
+            needs[circle[0]].remove(circle[1 % len(circle)])
+        else:
+            return

@@ -15,7 +15,7 @@ from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
 from paisctl.rendering.catalog import Catalog, Found
 from paisctl.rendering.compose import complete, compose_files
 from paisctl.rendering.compose_schema import check_compose
-from paisctl.rendering.environment import TemplateProblem, context, render_template, render_text
+from paisctl.rendering.environment import Contexts, TemplateProblem, render_template, render_text
 from paisctl.rendering.graph import Graph, check_offers, check_order
 from paisctl.rendering.instances import Instance, Setting, resolve_instances
 from paisctl.resources.compose import ServiceSpec
@@ -44,14 +44,18 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     graph = Graph(instances)
     check_offers(graph, catalog, fleet, diagnostics)
     check_order(graph, diagnostics)
+    contexts = Contexts(fleet, graph)
     hosts = {
         name: HostSpec(name, device.device.root, {})
         for name, device in fleet.devices.items()
         if device.device.deploy
     }
     for (device, stack), instance in instances.items():
-        if device in hosts:
-            spec = _StackRenderer(fleet, catalog, graph, instance, diagnostics).render()
+        # What is lacking was reported; its template would only fail for the same reason.
+        if device in hosts and not graph.lacks(instance):
+            spec = _StackRenderer(
+                catalog, graph, instance, contexts.of(instance), diagnostics
+            ).render()
             if spec:
                 hosts[device] = HostSpec(
                     device, hosts[device].root, {**hosts[device].stacks, stack: spec}
@@ -62,17 +66,17 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
 class _StackRenderer:
     def __init__(
         self,
-        fleet: Fleet,
         catalog: Catalog,
         graph: Graph,
         instance: Instance,
+        context: Mapping[str, Any],
         diagnostics: Diagnostics,
     ) -> None:
         self.catalog = catalog
         self.graph = graph
         self.instance = instance
         self.diagnostics = diagnostics
-        self.context = context(fleet, graph, instance)
+        self.context = context
 
     def render(self) -> StackSpec | None:
         found = self.instance.stack

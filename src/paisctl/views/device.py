@@ -33,7 +33,7 @@ def as_text(fleet: Fleet, graph: Graph, name: str) -> str:
     column = min(max(len(text) for text, _ in texts) + 2, 48)
     return render(
         Text.assemble(
-            text.ljust(column) if origin else text, (f"# {origin}" if origin else "", "dim")
+            f"{text:{column}} " if origin else text, (f"# {origin}" if origin else "", "dim")
         )
         for text, origin in texts
     )
@@ -47,8 +47,8 @@ def _mapping(
             continue
         here = (*path, key)
         if isinstance(value, dict):
-            yield (depth, f"{key}:", "")
-            yield from _mapping(value, device, here, depth + 1)
+            inner = list(_mapping(value, device, here, depth + 1))
+            yield from [(depth, f"{key}:", ""), *inner] if inner else []
         else:
             mark = device.source.values.get(here)
             said = ", ".join(map(str, value)) if isinstance(value, list) else value

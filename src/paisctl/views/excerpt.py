@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from pathlib import Path
 
 from paisctl.diagnostics import Mark
@@ -28,14 +27,13 @@ def file_line(mark: Mark) -> str:
     """The line a mark is in, secrets masked; empty when it cannot be read."""
     if mark.text is not None:
         return mask(mark.text)
-    lines = _lines(mark.file)
+    lines = _lines(Path(mark.file))
     return mask(lines[mark.line - 1]) if 0 < mark.line <= len(lines) else ""
 
 
-@lru_cache(maxsize=16)
-def _lines(file: str) -> list[str]:
+def _lines(file: Path) -> list[str]:
     try:
-        text = Path(file).read_text("utf-8-sig", "replace")
+        text = file.read_text("utf-8-sig", "replace")
     except OSError:
         return []
     return _LINE_END.split(text)

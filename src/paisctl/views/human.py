@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
 
 from rich.text import Text
 
@@ -44,13 +46,27 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
         yield Text()
     for note in host.notes:
         yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
-    for change in host.changes:
+    for change in _gathered(host.changes):
         yield _headline(change)
         yield Text(f"    {_why(change)}", "dim")
         if show_diffs and change.diff:
             yield from (_diff_line(line) for line in change.diff.splitlines())
     if host.changes:
         yield Text()
+
+
+def _gathered(changes: list[Change]) -> Iterator[Change]:
+    """New files of one stack become one line: what is new as a whole needs no list of parts."""
+    for _, group in groupby(changes, key=lambda c: (c.address, _is_new_file(c) or id(c))):
+        first, *others = group
+        if others:
+            names = [change.subject.removeprefix("file ") for change in (first, *others)]
+            first = replace(first, subject=f"files {', '.join(names)}")
+        yield first
+
+
+def _is_new_file(change: Change) -> bool:
+    return change.action is Action.CREATE and change.subject.startswith("file ") and not change.diff
 
 
 def _headline(change: Change) -> Text:

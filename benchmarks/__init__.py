@@ -1,0 +1,1 @@
+"""Measurements. Each is shown against a floor that was measured in the same run."""
