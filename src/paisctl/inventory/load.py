@@ -140,13 +140,16 @@ def _below(source: Source, path: Path_) -> Source:
 
 
 def _parts(source: Source, section: str) -> dict[str, Source]:
-    """What lies below each key of a section, found in one walk over the marks."""
-    parts = {name: Source(data) for name, data in source.data[section].items()}
+    """What lies below each key of a section, found in one walk over the marks.
+
+    A key that was wrong has marks still, but no data any more.
+    """
+    parts = {name: Source(data) for name, data in source.data.get(section, {}).items()}
     for path, mark in source.values.items():
-        if len(path) > 1 and path[0] == section:
+        if len(path) > 1 and path[0] == section and path[1] in parts:
             parts[str(path[1])].values[path[2:]] = mark
     for path, mark in source.keys.items():
-        if len(path) > 2 and path[0] == section:
+        if len(path) > 2 and path[0] == section and path[1] in parts:
             parts[str(path[1])].keys[path[2:]] = mark
     return parts
 

@@ -30,7 +30,9 @@ def check_compose(source: Source, diagnostics: Diagnostics) -> None:
         diagnostics.error("compose", "it has no mapping `services`", source.mark(("services",)))
         return
     for path, message in list(_schema_problems(document)) or list(_own_problems(document)):
-        diagnostics.error("compose", f"not a valid Compose file: {message}", source.mark(path))
+        at_key = isinstance(_value(document, path), dict | None)
+        mark = source.key_mark(path) if at_key else source.mark(path)
+        diagnostics.error("compose", f"not a valid Compose file: {message}", mark)
 
 
 @cache
@@ -53,7 +55,18 @@ def _schema_problems(document: Any) -> Iterator[tuple[Path_, str]]:
     for error in sorted(_validator().iter_errors(document), key=lambda e: list(map(str, e.path))):
         deepest = best_match([error], key=relevance) or error
         path = tuple(deepest.absolute_path)
-        yield path, f"{_dotted(path)}: {_worded(deepest)}"
+        unknown = list(_unknown_keys(deepest))
+        for key in unknown:
+            yield (*path, key), f"{_dotted(path)} has an unknown key `{key}`"
+        if not unknown:
+            yield path, f"{_dotted(path)}: {_worded(deepest)}"
+
+
+def _unknown_keys(error: ValidationError) -> Iterator[str]:
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        # The message is all that says which keys they are: `('a', 'b' were unexpected)`.
+        document: Any = error.instance
+        yield from (key for key in document if f"'{key}'" in error.message)
 
 
 def _worded(error: ValidationError) -> str:
@@ -95,10 +108,13 @@ _READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
 }
 
 
-def _value(service: Any, path: tuple[str, ...]) -> Any:
+def _value(data: Any, path: Path_) -> Any:
     for step in path:
-        service = service.get(step) if isinstance(service, dict) else None
-    return service
+        if isinstance(data, list) and isinstance(step, int):
+            data = data[step]
+        else:
+            data = data.get(step) if isinstance(data, dict) else None
+    return data
 
 
 def _has_no_source(volume: Any) -> bool:

@@ -6,11 +6,12 @@ device's `stacks.<stack>`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
+from paisctl.inventory.leaks import is_secret_name
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.source import Path_
 from paisctl.inventory.types import parse_port
@@ -90,7 +91,11 @@ def resolve_instances(
     Problems go to `diagnostics`; an instance that cannot be resolved is left out.
     """
     for name in fleet.inventory.stacks:
-        _find(name, catalog, fleet.mark("stacks", name), diagnostics)
+        shared = _find(name, catalog, fleet.mark("stacks", name), diagnostics)
+        if shared:
+            settings = fleet.inventory.stacks[name] or {}
+            known = variables_of(shared, catalog)
+            _refuse_unknown(fleet, shared, settings, known, ("stacks", name), diagnostics)
     instances: dict[tuple[str, str], Instance] = {}
     for device in fleet.devices.values():
         for name in device.device.stacks:
@@ -111,6 +116,37 @@ def _find(
         hint = did_you_mean(name, catalog.stacks, "stacks")
         diagnostics.error("unknown-stack", f"unknown stack `{name}`", mark, hint)
     return found
+
+
+def _refuse_unknown(
+    fleet: Fleet,
+    stack: Found[StackBundle],
+    settings: Mapping[str, Any],
+    known: Iterable[str],
+    path: Path_,
+    diagnostics: Diagnostics,
+) -> bool:
+    """Report settings at `path` that a stack does not have; says whether all are known."""
+    bundle = stack.bundle
+    groups: dict[str, Iterable[str]] = {"images": bundle.images, "ports": bundle.ports}
+    unknown: list[tuple[tuple[str, ...], str, list[str]]] = [
+        ((key,), "settings", [*known, *groups]) for key in settings if key not in {*known, *groups}
+    ]
+    for group, names in groups.items():
+        within = settings.get(group)
+        if isinstance(within, dict):
+            unknown += [((group, name), group, [*names]) for name in within if name not in names]
+        elif within is not None:
+            mark = fleet.source.mark((*path, group))
+            diagnostics.error("wrong-type", f"`{group}` must be a mapping", mark)
+    for at, what, choices in unknown:
+        diagnostics.error(
+            "unknown-key",
+            f"`{stack.name}` has no `{at[-1]}` among its {what}",
+            fleet.source.key_mark((*path, *at)),
+            did_you_mean(at[-1], choices, what),
+        )
+    return not unknown
 
 
 class _Resolver:
@@ -134,10 +170,11 @@ class _Resolver:
 
     def resolve(self) -> Instance | None:
         bundle = self.stack.bundle
-        self._refuse_unknown()
-        values = {
-            name: self._variable(name, variable) for name, variable in self.variables.items()
-        }
+        path = ("devices", self.device.name, "stacks", self.stack.name)
+        self.failed = not _refuse_unknown(
+            self.fleet, self.stack, self.own, self.variables, path, self.diagnostics
+        )
+        values = {name: self._variable(name, variable) for name, variable in self.variables.items()}
         images = {name: self._image(name, image) for name, image in bundle.images.items()}
         ports = {name: self._port(name, port) for name, port in bundle.ports.items()}
         mark = self.device.mark("stacks", self.stack.name)
@@ -154,54 +191,20 @@ class _Resolver:
         yield self.shared, ("stacks", self.stack.name)
 
     def _lookup(self, *path: str) -> Setting | None:
+        return next(self._said(*path), None)
+
+    def _said(self, *path: str) -> Iterator[Setting]:
+        """Every value that a layer gives a setting, the one that counts first."""
         for layer, base in self._layers():
             value: Any = layer
             for step in path:
                 value = value.get(step) if isinstance(value, dict) else None
             if value is not None:
-                return Setting(value, self.fleet.source.mark((*base, *path)))
-        return None
-
-    def _refuse_unknown(self) -> None:
-        bundle = self.stack.bundle
-        known = {"images": set(bundle.images), "ports": set(bundle.ports)}
-        for layer, base in self._layers():
-            if layer is self.shared and not self._is_first_device():
-                continue
-            for key, value in layer.items():
-                if key in known:
-                    self._refuse_names(key, value, known[key], (*base, key))
-                elif key not in self.variables:
-                    hint = did_you_mean(key, [*self.variables, *known], "settings")
-                    self._error(
-                        "unknown-key",
-                        f"`{self.stack.name}` has no setting `{key}`",
-                        self.fleet.source.key_mark((*base, key)),
-                        hint,
-                    )
-
-    def _is_first_device(self) -> bool:
-        """Whether this device is the one that shared settings are checked for, once."""
-        runners = (n for n, d in self.fleet.devices.items() if self.stack.name in d.device.stacks)
-        return next(runners, None) == self.device.name
-
-    def _refuse_names(self, what: str, value: Any, known: set[str], path: Path_) -> None:
-        if not isinstance(value, dict):
-            message = f"`{what}` must be a mapping"
-            self._error("wrong-type", message, self.fleet.source.mark(path), None)
-            return
-        for name in value:
-            if name not in known:
-                self._error(
-                    "unknown-key",
-                    f"`{self.stack.name}` has no `{name}` among its {what}",
-                    self.fleet.source.key_mark((*path, name)),
-                    did_you_mean(name, known, what),
-                )
+                yield Setting(value, self.fleet.source.mark((*base, *path)))
 
     def _variable(self, name: str, variable: Variable) -> Any:
-        setting = self._lookup(name)
-        if setting is None:
+        said = list(self._said(name))
+        if not said:
             if variable.required:
                 self._error(
                     "missing-variable",
@@ -210,13 +213,20 @@ class _Resolver:
                     variable.description,
                 )
                 return None
-            setting = Setting(variable.default, None)
-        self.settings[name] = setting
+            said = [Setting(variable.default, None)]
+        self.settings[name] = said[0]
+        # What is overridden is checked as well: it counts again once the override goes.
+        values = [self._coerced(name, variable, setting) for setting in said]
+        return values[0]
+
+    def _coerced(self, name: str, variable: Variable, setting: Setting) -> Any:
         try:
             return coerce(variable, setting.value, self.fleet.inventory.secrets)
         except ValueError as error:
-            message = f"`{name}` of `{self.stack.name}`: {error}"
-            mark = setting.mark or self.stack.mark("vars", name, "default")
+            is_shown = variable.type == "secret" or not is_secret_name(name)
+            reason = str(error) if is_shown else f"is not of type {variable.type}"
+            message = f"`{name}` of `{self.stack.name}`: {reason}"
+            mark = setting.mark or self.stack.source.mark(("vars", name, "default"))
             self._error("bad-value", message, mark, variable.description)
             return None
 

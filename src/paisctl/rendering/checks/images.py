@@ -43,7 +43,8 @@ def check_used_images(stack: Stack, diagnostics: Diagnostics) -> None:
 def _check_platform(stack: Stack, image: str, diagnostics: Diagnostics) -> None:
     instance, device = stack.instance, stack.instance.device
     offers, arch = instance.platforms[image], device.device.arch
-    if arch in offers:
+    required = instance.stack.bundle.requires.arch
+    if arch in offers or (required and arch not in required):  # the latter was reported as such
         return
     listed = " and ".join(offers) or "no architecture"
     places = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paisctl.diagnostics import Diagnostics
-from paisctl.rendering.checks.stack import Stack
+from paisctl.rendering.checks.stack import COMMENT, Stack
 from paisctl.rendering.graph import Graph
 from paisctl.resources.compose import ServiceSpec, argv, as_mapping
 
@@ -17,7 +17,6 @@ _LOCAL = re.compile(
     r"(?P<host>localhost|127\.0\.0\.1|\[::1\]):(?P<port>[0-9]{1,5})(?![0-9])"
 )
 _LISTENS = re.compile(r"\b(?:bind|listen|server-address)", re.IGNORECASE)
-_COMMENT = re.compile(r"^\s*(?:#|//|;)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,9 @@ def _own_ports(stack: Stack, service: str) -> set[int]:
 
 def _owners(stack: Stack, graph: Graph, port: int) -> str | None:
     """What listens on a port, as a hint; None when nothing known does."""
-    for name, own in stack.instance.ports.items():
-        if own.container == port:
-            return f"for the service `{own.service}` write {own.service}:{port} (port `{name}`)"
+    for service in stack.spec.services:
+        if port in _own_ports(stack, service):
+            return f"for the service `{service}` of the same stack write {service}:{port}"
     for other in graph.instances.values():
         for name, theirs in other.ports.items():
             if port not in (theirs.container, theirs.published):
@@ -98,7 +97,7 @@ def _in_files(stack: Stack) -> Iterator[_Use]:
             continue
         own = ports.get(file.service, everyone)
         for line in file.content.splitlines():
-            if not _COMMENT.match(line):
+            if not COMMENT.match(line):
                 yield from (
                     u for u in _found(f"{stack.title}: {file.path}", line) if u.port not in own
                 )

@@ -9,8 +9,6 @@ from paisctl.inventory.load import Fleet
 from paisctl.inventory.types import format_size
 from paisctl.rendering.instances import Instance
 
-Related = list[tuple[str, Mark]]
-
 
 def check_requires(instance: Instance, fleet: Fleet, diagnostics: Diagnostics) -> None:
     """Compare `requires` of a bundle with the device."""
@@ -24,47 +22,47 @@ class _Requirements:
         self.diagnostics = diagnostics
         # What was wrong in the inventory has a stand-in here; judging it would only confuse.
         self.said = instance.device.source.data
+        self.lacking: list[str] = []
+        self.related: list[tuple[str, Mark]] = []
 
     def check(self) -> None:
         device, requires = self.instance.device.device, self.instance.stack.bundle.requires
         if "arch" in self.said:
             self._one_of("arch", device.arch, requires.arch, "arch")
-        if requires.gpu:
-            vendor = device.gpu.vendor if device.gpu else "no GPU"
-            self._one_of("gpu", vendor, requires.gpu, "gpu")
+        vendor = device.gpu.vendor if device.gpu else "none"
+        self._one_of("gpu", vendor, requires.gpu, "gpu")
         if device.kind in self.fleet.inventory.kinds:
             self._one_of("kinds", device.kind, requires.kinds, "kind")
             self._one_of("os", self.instance.device.kind.os, requires.os, "kind")
         if requires.memory and device.memory < requires.memory:
             wanted, has = format_size(requires.memory), format_size(device.memory)
-            self._refuse(f"at least {wanted} of RAM", has, "memory", "memory")
-        missing = [tag for tag in requires.tags or [] if tag not in device.tags]
-        if missing:
-            carried = ", ".join(device.tags) or "no tags"
-            self._refuse(f"the tag {_either(missing)}", carried, "tags", "tags")
+            self._lack(f"at least {wanted} of RAM (it has {has})", "memory", "memory")
+        for tag in requires.tags or []:
+            if tag not in device.tags:
+                self._lack(f"the tag {tag}", "tags", "tags")
+        self._report()
 
     def _one_of(self, key: str, value: str, allowed: Iterable[str] | None, setting: str) -> None:
         if allowed is not None and value not in allowed:
-            self._refuse(f"{_NOUNS[key]} {_either(allowed)}", value, key, setting)
+            self._lack(f"{_NOUNS[key]} {' or '.join(allowed)} (it has {value})", key, setting)
 
-    def _refuse(self, wanted: str, has: str, key: str, setting: str) -> None:
-        name, device = self.instance.name, self.instance.device.name
-        self.diagnostics.error(
-            "requires",
-            f"`{name}` cannot run on {device}: it needs {wanted}, {device} has {has}",
-            self.instance.mark,
-            f"move `{name}` to another device",
-            self._places(("requires", key), setting),
-        )
+    def _lack(self, wanted: str, key: str, setting: str) -> None:
+        self.lacking.append(wanted)
+        required = self.instance.stack.mark("requires", key)
+        has = self.instance.device.source.mark((setting,)) if setting in self.said else None
+        places = [("required here", required), (f"{self.instance.device.name} says", has)]
+        self.related += [(words, mark) for words, mark in places if mark]
 
-    def _places(self, path: tuple[str, ...], setting: str) -> Related:
-        places = {
-            "required here": self.instance.stack.mark(*path),
-            f"{self.instance.device.name} says": self.instance.device.source.mark((setting,))
-            if setting in self.said
-            else None,
-        }
-        return [(words, mark) for words, mark in places.items() if mark]
+    def _report(self) -> None:
+        if self.lacking:
+            name, device = self.instance.name, self.instance.device.name
+            self.diagnostics.error(
+                "requires",
+                f"`{name}` cannot run on {device}; it needs {', '.join(self.lacking)}",
+                self.instance.mark,
+                f"move `{name}` to another device",
+                self.related,
+            )
 
 
 _NOUNS = {
@@ -73,7 +71,3 @@ _NOUNS = {
     "kinds": "the device kind",
     "os": "the system",
 }
-
-
-def _either(words: Iterable[str]) -> str:
-    return " or ".join(words)

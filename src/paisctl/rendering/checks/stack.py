@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from paisctl.rendering.catalog import Found
 from paisctl.rendering.compose import COMPOSE_FILE
 from paisctl.rendering.instances import Instance
 from paisctl.rendering.render import Rendered
+
+COMMENT = re.compile(r"\s*(?:#|//|;|\{#)")
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,8 @@ def _below(needle: str, data: Any, path: Path_) -> Iterator[Path_]:
 
 
 def _lines(folder: Path, needle: str) -> Iterator[Mark]:
-    for file, lines in _templates(folder):
-        for number, line in enumerate(lines, 1):
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
             column = line.find(needle)
-            if column >= 0:
+            if column >= 0 and not COMMENT.match(line):
                 yield Mark(str(file), number, column + 1, len(needle))
-
-
-@lru_cache(maxsize=64)
-def _templates(folder: Path) -> list[tuple[Path, list[str]]]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [(path, path.read_text("utf-8", "replace").splitlines()) for path in files]
