@@ -44,4 +44,7 @@ if ! is_member; then
         exit 1
     fi
 fi
+
+# Qdrant keeps many files open, and newer Docker engines start containers with a soft limit of 1024.
+ulimit -Sn "$(ulimit -Hn)"
 exec ./entrypoint.sh
