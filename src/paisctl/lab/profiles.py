@@ -21,6 +21,7 @@ class Profile:
     path: str
     socket: str
     userland: str
+    mounts: str
 
     def environment(self, root: str) -> dict[str, str]:
         """What the container's first process (`assets/host/start`) is told."""
@@ -30,6 +31,7 @@ class Profile:
             "LAB_ROOT": root,
             "LAB_SOCKET": self.socket,
             "LAB_USERLAND": self.userland,
+            "LAB_MOUNTS": self.mounts,
         }
 
 
