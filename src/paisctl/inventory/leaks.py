@@ -73,26 +73,35 @@ def looks_random(text: str) -> bool:
 
 def mask(text: str) -> str:
     """A line for people with what looks like a secret replaced by as many asterisks."""
-    text = _ASSIGNED.sub(_mask_assigned, text)
-    text = _KNOWN.sub(lambda match: "*" * len(match[0]), text)
-    text = _IN_URL.sub(lambda match: match[0].replace(match[1], "*" * len(match[1])), text)
-    return _PLAIN_WORD.sub(lambda m: "*" * len(m[0]) if looks_random(m[0]) else m[0], text)
+    text = _ALONE.sub(_mask_value, text)
+    text = _INLINE.sub(_mask_value, text)
+    text = _KNOWN.sub(lambda match: _stars(match[0]), text)
+    text = _IN_URL.sub(lambda match: match[0].replace(match[1], _stars(match[1])), text)
+    return _PLAIN_WORD.sub(lambda m: _stars(m[0]) if looks_random(m[0]) else m[0], text)
 
 
-_ASSIGNED = re.compile(
-    r"""(["']?)([\w.\-]+)\1(\s*[:=]\s*)("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'][^\s,}\]]*)"""
+# A key with all that follows it on its line; and one amid others, up to a comma or bracket.
+_ALONE = re.compile(r"""^(\s*(?:-\s+)*)(["']?)([\w.\-]+)\2(\s*:\s+)([^\s{\[|>&*].*)$""")
+_INLINE = re.compile(
+    r"""()(["']?)([\w.\-]+)\2(\s*[:=]\s*)("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'][^,}\]]*)"""
 )
 _PLAIN_WORD = re.compile(r"[^\s\"'{},]+")
+_REFERENCE = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def _mask_assigned(match: re.Match[str]) -> str:
-    value = match[4]
-    is_reference = match[2] == "secret" and re.fullmatch(r"[a-z][a-z0-9_]*", value)
-    if not is_secret_name(match[2]) or value.startswith(("/", "~/")) or is_reference:
+def _mask_value(match: re.Match[str]) -> str:
+    name, value = match[3], match[5]
+    is_reference = name == "secret" and _REFERENCE.fullmatch(value)
+    if not is_secret_name(name) or value.startswith(("/", "~/")) or is_reference:
         return match[0]
     quote = value[0] if value[0] in "\"'" else ""
     inner = value.strip(quote) if quote else value
-    return match[0][: -len(value)] + value.replace(inner, "*" * len(inner)) if inner else match[0]
+    masked = value.replace(inner, _stars(inner)) if inner else value
+    return match[0][: -len(value)] + masked
+
+
+def _stars(text: str) -> str:
+    return "*" * len(text)
 
 
 def _is_mixed(word: str) -> bool:

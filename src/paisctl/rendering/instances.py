@@ -200,7 +200,9 @@ class _Resolver:
             for step in path:
                 value = value.get(step) if isinstance(value, dict) else None
             if value is not None:
-                yield Setting(value, self.fleet.source.mark((*base, *path)))
+                # An overlay may have changed the name alone in `{secret: NAME}`.
+                end = ("secret",) if isinstance(value, dict) and value.keys() == {"secret"} else ()
+                yield Setting(value, self.fleet.source.mark((*base, *path, *end)))
 
     def _variable(self, name: str, variable: Variable) -> Any:
         said = list(self._said(name))
@@ -210,7 +212,7 @@ class _Resolver:
                     "missing-variable",
                     f"`{self.stack.name}` on {self.device.name} needs `{name}`",
                     self.device.mark("stacks", self.stack.name),
-                    variable.description,
+                    f"`{name}`: {variable.description}",
                 )
                 return None
             said = [Setting(variable.default, None)]
@@ -227,7 +229,7 @@ class _Resolver:
             reason = str(error) if is_shown else f"is not of type {variable.type}"
             message = f"`{name}` of `{self.stack.name}`: {reason}"
             mark = setting.mark or self.stack.source.mark(("vars", name, "default"))
-            self._error("bad-value", message, mark, variable.description)
+            self._error("bad-value", message, mark, f"`{name}`: {variable.description}")
             return None
 
     def _image(self, name: str, image: Image) -> str:

@@ -120,12 +120,9 @@ class _StackRenderer:
     def _blame(self, item: Diagnostic, lines: list[str]) -> Diagnostic:
         """Quote the rendered line, which no file has, and name the inventory line behind it."""
         asked_by = self._asked_by()
-        related = (*item.related, asked_by) if asked_by else item.related
-        mark = item.mark
-        if mark:
-            text = lines[mark.line - 1] if mark.line <= len(lines) else ""
-            mark = replace(mark, text=text)
-        return replace(item, mark=mark, related=related)
+        related = [(words, _quoted(mark, lines)) for words, mark in item.related]
+        mark = _quoted(item.mark, lines) if item.mark else None
+        return replace(item, mark=mark, related=(*related, *([asked_by] if asked_by else [])))
 
     def _files(self, found: Found[StackBundle]) -> list[FileSpec]:
         files = [self._file(found, file, "") for file in found.bundle.files]
@@ -139,7 +136,7 @@ class _StackRenderer:
     ) -> FileSpec:
         content = render_template(found.folder, file.template, self.context)
         check = FileCheck(file.check.service, tuple(file.check.command)) if file.check else None
-        spec = FileSpec(
+        return FileSpec(
             prefix + file.path,
             content,
             file.mode,
@@ -148,7 +145,6 @@ class _StackRenderer:
             file.on_change.service,
             file.on_change.signal,
         )
-        return spec
 
     def _gates(self, found: Found[StackBundle]) -> list[GateSpec]:
         where = found.mark("gates") or Mark(str(found.folder), 1)
@@ -198,6 +194,10 @@ class _StackRenderer:
         instance = self.instance
         words = f"asked for by {instance.device.name}'s `{instance.name}`"
         return (words, instance.mark) if instance.mark else None
+
+
+def _quoted(mark: Mark, lines: list[str]) -> Mark:
+    return replace(mark, text=lines[mark.line - 1] if mark.line <= len(lines) else "")
 
 
 def _input(setting: Setting) -> Input:

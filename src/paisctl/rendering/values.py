@@ -57,7 +57,7 @@ class SizeText(int):
 def _secret(value: Any, known: Collection[str]) -> str:
     name = value.get("secret") if isinstance(value, dict) and len(value) == 1 else None
     if not isinstance(name, str):
-        raise ValueError("is a secret; write `{secret: NAME}`, never the secret itself")
+        raise ValueError("is a secret; write `{secret: NAME}`, never the secret itself")  # noqa: TRY004 - a wrong value in YAML
     if name not in known:
         hint = did_you_mean(name, known, "secrets")
         raise ValueError(f"unknown secret `{name}`; {hint}")

@@ -68,12 +68,16 @@ def _owners(stack: Stack, graph: Graph, port: int) -> str | None:
             if port not in (theirs.container, theirs.published):
                 continue
             export = next((e for e, p in other.stack.bundle.exports.items() if p == name), None)
-            if export:
-                return (
-                    f"`{other.name}` on {other.device.name} listens there: add `export: {export}` to "
-                    f"`connects:` of the bundle and use `endpoints('{export}')` in the template"
-                )
-            return f"`{other.name}` on {other.device.name} listens there: {theirs.url}"
+            hint = f"`{other.name}` on {other.device.name} listens there, at {theirs.url}"
+            if export is None:
+                return hint
+            declared = {connect.export for connect in stack.instance.stack.bundle.connects}
+            if export in declared:
+                return f"{hint}; templates find it by `endpoints('{export}')`"
+            return (
+                f"{hint}; with `export: {export}` under `connects:` of the bundle, templates find it "
+                f"by `endpoints('{export}')`"
+            )
     return None
 
 
