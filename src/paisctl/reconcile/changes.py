@@ -91,6 +91,19 @@ class Comparison:
         likely = [i.mark for n, i in changed.items() if i.text in said or was.get(n, "\0") in said]
         return next(iter([*likely, *(i.mark for i in changed.values())]), self.spec.mark)
 
+    @property
+    def asked_why(self) -> str:
+        """Why rendering gives something else now, when no setting of the inventory changed."""
+        was = self.applied.inputs
+        same_inputs = all(was.get(n) == i.text for n, i in self.spec.inputs.items())
+        if (
+            self.was_applied
+            and same_inputs
+            and self.applied.bundle_digest != self.spec.bundle_digest
+        ):
+            return f"the bundle {self.spec.name} has changed"
+        return ""
+
     def download(self, image: str) -> str:
         """The image, if the host lacks it."""
         return "" if self.state.image_id(image) else image

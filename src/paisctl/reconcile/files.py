@@ -105,7 +105,7 @@ def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> I
 
 def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disruption) -> Change:
     state = stack.file_state(file.path)
-    action, reason = Action.UPDATE, ""
+    action, reason = Action.UPDATE, stack.asked_why
     if cause is Cause.DRIFT:
         action, reason = Action.MEND, "edited on the host" if state else "deleted on the host"
     elif state is None:

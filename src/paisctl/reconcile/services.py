@@ -172,7 +172,7 @@ def _difference(
 ) -> Change:
     is_drift = difference.cause is Cause.DRIFT
     values = (difference.before, difference.after)
-    reason = BY_HAND if is_drift else ""
+    reason = BY_HAND if is_drift else stack.asked_why
     if values == ("(secret)", "(secret)") and not is_drift:
         variable = difference.field.partition(" ")[2]
         value = as_mapping(service.definition.get("environment"))[variable]

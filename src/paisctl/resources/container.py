@@ -115,7 +115,7 @@ def live_fields(container: Container, image: Mapping[str, Any]) -> Fields:
     result["health check"] = _healthcheck(check)
     result["capabilities added"] = _capabilities(host.get("CapAdd"))
     result["capabilities dropped"] = _capabilities(host.get("CapDrop"))
-    result["security options"] = sorted(host.get("SecurityOpt") or [])
+    result["security options"] = _security_options(host)
     result["read-only"] = bool(host.get("ReadonlyRootfs"))
     result["privileged"] = bool(host.get("Privileged"))
     tmpfs = (host.get("Tmpfs") or {}).items()
@@ -197,6 +197,14 @@ def _healthcheck(check: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if check.get("Retries"):
         result["retries"] = int(check["Retries"])
     return result
+
+
+def _security_options(host: Mapping[str, Any]) -> list[str]:
+    """Without the one that the engine adds itself to containers in a host namespace (moby daemon)."""
+    options = set(host.get("SecurityOpt") or [])
+    if "host" in (host.get("PidMode"), host.get("IpcMode")) or host.get("Privileged"):
+        options.discard("label=disable")
+    return sorted(options)
 
 
 def _capabilities(value: Any) -> list[str]:
