@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from python_on_whales.exceptions import DockerException
 
@@ -69,6 +69,7 @@ class Hosts:
         self._docker = docker
         self._lab = lab
         self._prefix = f"paisctl-lab-{lab}"
+        self._mine: tuple[Literal["label"], str] = ("label", f"{LAB}={lab}")
 
     @property
     def network(self) -> str:
@@ -76,7 +77,7 @@ class Hosts:
 
     def list(self) -> list[LabHost]:
         """All hosts of the lab, running or not, sorted by device."""
-        containers = self._docker.container.list(all=True, filters={"label": f"{LAB}={self._lab}"})
+        containers = self._docker.container.list(all=True, filters=[self._mine])
         return sorted((_describe(c) for c in containers), key=lambda host: host.device)
 
     def create(
@@ -172,11 +173,10 @@ class Hosts:
 
     def remove(self) -> int:
         """Remove the lab's containers, volumes and network. Returns how many hosts there were."""
-        mine = {"label": f"{LAB}={self._lab}"}
-        containers = self._docker.container.list(all=True, filters=mine)
+        containers = self._docker.container.list(all=True, filters=[self._mine])
         self._docker.container.remove(containers, force=True, volumes=True)
-        self._docker.volume.remove([*self._docker.volume.list(filters=mine)])
-        self._docker.network.remove([*self._docker.network.list(filters=mine)])
+        self._docker.volume.remove([*self._docker.volume.list(filters=[self._mine])])
+        self._docker.network.remove([*self._docker.network.list(filters=[self._mine])])
         return len(containers)
 
 

@@ -73,9 +73,9 @@ class Images:
 
     def remove_all(self) -> None:
         """Remove every image that a lab made, and what their builds left behind."""
-        for image in self._docker.image.list(filters={"reference": f"{NAMESPACE}/*"}):
+        for image in self._docker.image.list(filters=[("reference", f"{NAMESPACE}/*")]):
             self._docker.image.remove(list(image.repo_tags), force=True)
-        self._docker.image.prune(filters={"label": f"{NAMESPACE}.build"})
+        self._docker.image.prune(filters=[("label", f"{NAMESPACE}.build")])
 
     def _ensure_base(self) -> str:
         base = f"{NAMESPACE}/base:{recipe_digest(ASSETS / 'base')}"
