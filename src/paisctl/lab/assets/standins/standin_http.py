@@ -229,15 +229,9 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def reported_version(default: str) -> str:
-    """The version to claim: of `PAISCTL_STANDIN_VERSION` (an image tag will do), else `default`.
-
-    Exits with a message when the variable holds no `MAJOR.MINOR.PATCH`.
-    """
-    tag = os.environ.get(VERSION_VARIABLE) or default
-    found = re.match(r"v?(\d+\.\d+\.\d+)", tag)
-    if found is None:
-        sys.exit(f"{VERSION_VARIABLE}={tag!r} holds no version such as 1.19.0")
-    return found[1]
+    """The version to claim: the number in `PAISCTL_STANDIN_VERSION`, an image tag, else `default`."""
+    number = re.search(r"\d+(\.\d+)+", os.environ.get(VERSION_VARIABLE, ""))
+    return number.group() if number else default
 
 
 def product_name(service: str, version: str) -> str:
@@ -254,24 +248,29 @@ def log_as(service: str) -> None:
     )
 
 
-def exit_on_signals() -> None:
-    """End the main thread by `SystemExit(0)` at SIGTERM or SIGINT.
+def stop_on_signals() -> list[Server]:
+    """From now on SIGTERM and SIGINT end the process, after stopping the servers in the result.
 
-    PID 1 of a container has no default signal action, so without this `docker stop` would wait and kill.
+    To be called before any thread is started. PID 1 of a container has no default signal action,
+    so without this `docker stop` would wait and kill.
     """
+    servers: list[Server] = []
+    signals = {signal.SIGTERM, signal.SIGINT}
 
-    def leave(_signal: int, _frame: object) -> NoReturn:
-        sys.exit(0)
-
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, leave)
-
-
-def serve_until_stopped(*servers: Server) -> None:
-    """Wait for SIGTERM or SIGINT, then stop the servers; raises `SystemExit`."""
-    try:
-        threading.Event().wait()
-    finally:
+    def stop() -> None:
+        signal.sigwait(signals)
         log.info("stopping")
         for server in servers:
             server.stop()
+        os._exit(0)
+
+    # A thread that waits, since a handler would run in the middle of whatever the main thread does.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    threading.Thread(target=stop, daemon=True).start()
+    return servers
+
+
+def serve_forever() -> NoReturn:
+    """Leave the main thread to the others."""
+    while True:
+        threading.Event().wait()

@@ -101,6 +101,8 @@ class _Api:
                 "collection": wanted,
             }
         )
+        # So that whoever made it can write to it through any node (Qdrant's dispatcher.rs).
+        metadata.await_everywhere()
         return True
 
     def delete_collection(self, request: Request) -> object:

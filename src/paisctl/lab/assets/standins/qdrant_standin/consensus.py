@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from qdrant_standin.metadata import Document, Operation, RefusedError
 from qdrant_standin.raft import HEARTBEAT_TICKS, Message, Raft
 from qdrant_standin.storage import Entry, RaftState
-from qdrant_standin.transport import UnreachableError, send
+from qdrant_standin.transport import UnreachableError, ask_all, send
+
+log = logging.getLogger("stand-in.consensus")
 
 # The position of the newest entry and the index up to which entries are agreed on.
 News = tuple[tuple[int, int], int]
@@ -89,6 +91,19 @@ class Consensus:
             if not self.raft.changed.wait_for(lambda: self.commit >= index, OPERATION_SECONDS):
                 raise _timed_out(f"commit {index} did not arrive")
 
+    def await_everywhere(self) -> None:
+        """Wait until all peers that answer know what this one knows."""
+
+        def ask(uri: str) -> None:
+            try:
+                send(uri, "/consensus/await", {"index": self.commit}, OPERATION_SECONDS)
+            except (UnreachableError, RefusedError) as error:
+                log.warning("a peer may not be ready: %s", error)
+
+        peers = self.document["peers"].items()
+        for _ in ask_all([uri for peer, uri in peers if int(peer) != self.peer_id], ask):
+            pass
+
     def _await_commit(self, position: tuple[int, int]) -> None:
         raft = self.raft
         with raft.changed:
@@ -153,20 +168,17 @@ class Consensus:
         """Ask all voters at once; whether a majority, this peer included, says yes."""
         document = self.raft.last.document
         uris = [document["peers"][str(v)] for v in document["voters"] if v != self.peer_id]
-        replies: queue.Queue[Message | None] = queue.Queue()
-
-        def ask(uri: str) -> None:
-            replies.put(self._send(uri, "/consensus/vote", message))
-
-        for uri in uris:
-            threading.Thread(target=ask, args=(uri,), daemon=True).start()
-        votes, pending = 1, len(uris)
-        while pending and 2 * votes <= len(uris) + 1:
-            pending -= 1
-            if reply := replies.get():
+        replies = ask_all(uris, lambda uri: self._send(uri, "/consensus/vote", message))
+        votes, needed = 1, (len(uris) + 1) // 2 + 1
+        while votes < needed:
+            try:
+                reply = next(replies)
+            except StopIteration:
+                return False
+            if reply:
                 self.raft.learn_term(reply["term"])
                 votes += reply["granted"]
-        return 2 * votes > len(uris) + 1
+        return True
 
     def _send(self, uri: str, path: str, message: Message) -> Message | None:
         """The reply to a consensus message, or None; failures are kept for `/cluster`."""

@@ -69,6 +69,9 @@ class Metadata(Protocol):
     def await_index(self, index: int) -> None:
         """Wait until what was agreed on at `index` is known here; raises `RefusedError` if it never is."""
 
+    def await_everywhere(self) -> None:
+        """Wait until all peers that answer know what this one knows."""
+
 
 def empty_document() -> Document:
     """A document without peers, as a peer has it before it belongs to a cluster."""

@@ -26,6 +26,10 @@ def peer_router(consensus: Consensus, points: Points) -> Router:
     def commit(_message: Any) -> dict[str, int]:
         return {"commit": consensus.commit}
 
+    def await_index(message: Any) -> dict[str, int]:
+        consensus.await_index(message["index"])
+        return {"commit": consensus.commit}
+
     router = Router()
     for path, answer in {
         "/consensus/vote": consensus.raft.on_vote_request,
@@ -33,6 +37,7 @@ def peer_router(consensus: Consensus, points: Points) -> Router:
         "/consensus/propose": propose,
         "/consensus/add_peer": add_peer,
         "/consensus/commit": commit,
+        "/consensus/await": await_index,
         "/shards": points.serve,
     }.items():
         router.add("POST", path, _handler(answer))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-
 from qdrant_standin.metadata import Metadata, RefusedError
-from qdrant_standin.transport import UnreachableError, send
+from qdrant_standin.transport import UnreachableError, ask_all, send
 
 CHECK_SECONDS = 0.5
 
@@ -31,15 +28,11 @@ class Readiness:
     def _has_caught_up(self) -> bool:
         peers = self._metadata.document["peers"]
         others = [uri for peer, uri in peers.items() if int(peer) != self._metadata.peer_id]
-        commits: queue.Queue[int] = queue.Queue()
+        return self._metadata.commit >= max([1, *ask_all(others, _commit_of)])
 
-        def ask(uri: str) -> None:
-            try:
-                commits.put(send(uri, "/consensus/commit", {}, CHECK_SECONDS)["commit"])
-            except (UnreachableError, RefusedError):
-                commits.put(0)
 
-        for uri in others:
-            threading.Thread(target=ask, args=(uri,), daemon=True).start()
-        highest = max([1, *(commits.get() for _ in others)])
-        return self._metadata.commit >= highest
+def _commit_of(uri: str) -> int:
+    try:
+        return int(send(uri, "/consensus/commit", {}, CHECK_SECONDS)["commit"])
+    except (UnreachableError, RefusedError):
+        return 0

@@ -15,11 +15,11 @@ from standin_http import (
     Response,
     Router,
     Server,
-    exit_on_signals,
     log_as,
     product_name,
     reported_version,
-    serve_until_stopped,
+    serve_forever,
+    stop_on_signals,
 )
 
 from qdrant_standin.access import requiring_keys
@@ -41,13 +41,13 @@ USAGE, PANIC = 2, 101
 def main() -> None:
     """Run until stopped; exits non-zero, with a reason in the log, where Qdrant would."""
     log_as("qdrant")
-    exit_on_signals()
+    servers = stop_on_signals()
     version = reported_version(BAKED_VERSION.read_text().strip())
     try:
         settings = Settings.from_environment(os.environ)
         settings.init_file.unlink(missing_ok=True)
         node = Node.load(settings, version)
-        servers = _listen(node)
+        servers += _listen(node)
     except InvalidSettingError as error:
         _fail(error, USAGE)
     except NewerStorageError as error:
@@ -61,7 +61,7 @@ def main() -> None:
     except OSError as error:
         log.warning("Failed to create init file indicator: %s", error)
     log.info("version %s, peer %s, listening", version, node.metadata.peer_id)
-    serve_until_stopped(*servers)
+    serve_forever()
 
 
 def _fail(error: Exception, code: int) -> None:

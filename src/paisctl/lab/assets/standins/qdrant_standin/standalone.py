@@ -29,6 +29,9 @@ class Standalone:
     def await_index(self, index: int) -> None:
         """Return at once: there is nobody to hear of changes from."""
 
+    def await_everywhere(self) -> None:
+        """Return at once, for the same reason."""
+
     def propose(self, operation: Operation) -> None:
         with self._lock:
             before = self._state.committed
