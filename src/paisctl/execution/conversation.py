@@ -67,9 +67,12 @@ class Conversation:
         try:
             channel.write(delivery.receive)
             return self._listen(channel, delivery)
-        finally:
-            with contextlib.suppress(HostError):  # so that the host does not wait for a word
-                channel.close_stdin()
+        except HostError:
+            with contextlib.suppress(HostError):
+                channel.close_stdin()  # else the host would wait for the next word
+                channel.read()
+                channel.wait()
+            raise
 
     def _listen(self, channel: Channel, delivery: Delivery) -> HostState:
         noise = ""

@@ -33,7 +33,7 @@ json_strings() {
 
 json_string() {
   case $1 in
-    *[!A-Za-z0-9\ ._/@+,:\;-]*) { printf '%s' "$1" | tr '\n' ' ' && echo; } | json_strings ;;
+    *[!A-Za-z0-9\ ._/@+,:\;-]*) { printf '%s' "$1" | tr '\n\r' '  ' && echo; } | json_strings ;;
     *) printf '"%s"' "$1" ;;
   esac
 }
@@ -85,7 +85,7 @@ end_run() {
   look_again=$(cat "$STAGING/probe.sh")
   cd /
   rm -rf "$STAGING"
-  find "$ROOT/staging" -type d -prune -mtime +0 -exec rm -rf {} + 2>/dev/null
+  find "$ROOT/staging"/* -type d -prune -mtime +0 -exec rm -rf {} + 2>/dev/null
   rmdir "$ROOT/staging" 2>/dev/null
   rm -f "$ROOT/lock"
   emit observation '' ''
@@ -120,7 +120,7 @@ step() {
   fi
   state=failed
   outcomes="$outcomes $STACK failed"
-  [ "$problem" ] || problem=$(grep . "$STAGING/log" | tail -n 1)
+  [ "$problem" ] || problem=$(tr '\r' '\n' <"$STAGING/log" | grep . | tail -n 1)
   emit failed "$STEP" "$problem" "$(tail -n 20 "$STAGING/log" | json_strings)"
 }
 

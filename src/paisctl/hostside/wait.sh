@@ -37,7 +37,7 @@ wait_healthy() {
 # The states of all containers in one call, a line each.
 look() {
   docker inspect --type container --format \
-    '{{.Id}} {{.State.Status}}/{{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{.RestartCount}} {{.State.StartedAt}} {{index .Config.Labels "com.docker.compose.service"}}' \
+    '{{.ID}} {{.State.Status}}/{{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{.RestartCount}} {{.State.StartedAt}} {{index .Config.Labels "com.docker.compose.service"}}' \
     $containers >"$STAGING/states" || return 1
   now=$(cut -d ' ' -f 1,6 "$STAGING/states")
   if [ "$now" = "$before" ]; then

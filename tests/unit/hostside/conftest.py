@@ -59,32 +59,42 @@ class Host:
 
 
 @pytest.fixture(params=SHELLS)
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
-    return make_host(request.param, tmp_path)
+def host(request: pytest.FixtureRequest, tmp_path: Path, userlands: dict[str, str]) -> Host:
+    return make_host(tmp_path, userlands[request.param])
 
 
 @pytest.fixture
-def dash_host(tmp_path: Path) -> Host:
-    return make_host("dash", tmp_path)
+def dash_host(tmp_path: Path, userlands: dict[str, str]) -> Host:
+    return make_host(tmp_path, userlands["dash"])
 
 
-def make_host(shell: str, directory: Path) -> Host:
-    home, binaries, userland = (directory / name for name in ("home", "bin", "userland"))
-    for path in (home, binaries, userland):
-        path.mkdir()
-    program = shutil.which(shell)
-    assert program, f"{shell} is needed: apt-get install {shell}"
-    if shell == "busybox":
-        subprocess.run([program, "--install", "-s", str(userland)], check=True)
-        return Host(home, binaries, f"{binaries}:{userland}")
-    (userland / "sh").symlink_to(program)
-    system = mirror(directory / "system")
-    return Host(home, binaries, f"{binaries}:{userland}:{system}")
+def make_host(directory: Path, userland: str) -> Host:
+    home, binaries = directory / "home", directory / "bin"
+    home.mkdir()
+    binaries.mkdir()
+    return Host(home, binaries, f"{binaries}:{userland}")
+
+
+@pytest.fixture(scope="session")
+def userlands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A PATH for each shell: BusyBox alone, or the machine's programs with that shell as `sh`."""
+    system = mirror(tmp_path_factory.mktemp("system"))
+    paths = {}
+    for shell in SHELLS:
+        directory = tmp_path_factory.mktemp(shell)
+        program = shutil.which(shell)
+        assert program, f"{shell} is needed: apt-get install {shell}"
+        if shell == "busybox":
+            subprocess.run([program, "--install", "-s", str(directory)], check=True)
+            paths[shell] = str(directory)
+        else:
+            (directory / "sh").symlink_to(program)
+            paths[shell] = f"{directory}:{system}"
+    return paths
 
 
 def mirror(directory: Path) -> Path:
     """The machine's own programs but docker and sudo, which each test brings itself."""
-    directory.mkdir()
     for place in ("/usr/bin", "/bin"):
         for entry in os.scandir(place):
             if entry.name not in ("docker", "sudo", "sh") and not (directory / entry.name).exists():

@@ -1,0 +1,363 @@
+"""The host's side of applying, in three shells, with a docker that does as a test tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from paisctl.desired import GateSpec
+from paisctl.events import Event, HostResult, Outcome, StackEnded, StepStarted
+from paisctl.execute import execute
+from paisctl.operation import (
+    CheckFile,
+    DisconnectNetwork,
+    InstallFile,
+    Operation,
+    PassGate,
+    Pull,
+    RemoveContainer,
+    RemoveFile,
+    RemoveProject,
+    ServiceOperation,
+    SignalService,
+    Verb,
+    WaitHealthy,
+)
+from paisctl.plan import HostPlan, Plan, StackPlan
+from paisctl.probe import probe
+from paisctl.resources.file import FileCheck, FileSpec
+from paisctl.secrets import Vault, token
+from tests.unit.hostside.conftest import INFO, Host
+
+VAULT = Vault({"key": "s3cret 'quoted' \"ü\" $HOME"}, "digest key")
+WELL = "running/healthy 0 always 0 t0 web"
+COMPOSE = InstallFile(FileSpec("compose.yaml", "services: {}\n"))
+
+
+def engine(*states: str, more: str = "") -> str:
+    """A docker with one container, of service web; each look at it shows the next state."""
+    looks = "\n".join(f"    {number}) echo 'c1 {state}' ;;" for number, state in enumerate(states))
+    return f"""
+case "$*" in
+  *'Label "com.docker.compose.service"'*) echo 'c1 web' ;;
+  ps*) ;;
+  info*) echo '{INFO}' ;;
+  inspect*)
+    look=$(cat "$HOME/look" 2>/dev/null || echo 0)
+    echo $((look + 1)) >"$HOME/look"
+    [ "$look" -lt {len(states)} ] || look={len(states) - 1}
+    case $look in
+{looks}
+    esac ;;
+  logs*) echo 'last words of c1' ;;
+{more}
+esac
+"""
+
+
+@dataclass
+class Applied:
+    """How an apply of one host went."""
+
+    result: HostResult
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {name: str(end.outcome) for name, end in self.result.stacks.items()}
+
+    @property
+    def details(self) -> list[str]:
+        return [event.detail for event in self.events if isinstance(event, StepStarted)]
+
+
+def apply(host: Host, *stacks: StackPlan) -> Applied:
+    target = host.target()
+    events: list[Event] = []
+    plan = Plan((HostPlan("box", stacks),))
+    results = execute(plan, {"box": target}, {"box": probe(target)}, VAULT, events.append)
+    return Applied(results["box"], events)
+
+
+def stack(*operations: Operation, name: str = "a", entry: str = '{"v": 1}') -> StackPlan:
+    return StackPlan(name, operations=operations, entry=entry)
+
+
+def ended(applied: Applied, name: str = "a") -> StackEnded:
+    return applied.result.stacks[name]
+
+
+def docker_words(host: Host) -> list[str]:
+    """What docker was asked for, but for the reading of states."""
+    reading = ("ps ", "info ", "inspect ", "container inspect", "image inspect")
+    return [call for call in host.calls() if not call.startswith(reading)]
+
+
+def test_files_are_installed_with_their_content_and_mode(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    odd = "a \"quoted\" 'b' back\\slash $HOME `id` ümläut.txt"
+    content = f"key = {token('key')}\n€ \udcff"
+    applied = apply(
+        host,
+        stack(COMPOSE, InstallFile(FileSpec(f"con fig/{odd}", content, mode="0600"))),
+    )
+    assert applied.outcomes == {"a": "applied"}
+    file = host.root / "stacks/a/con fig" / odd
+    expected = VAULT.reveal(content).encode("utf-8", "surrogateescape")
+    assert file.read_bytes() == expected
+    assert file.stat().st_mode & 0o7777 == 0o600
+    assert file.parent.stat().st_mode & 0o777 == 0o755
+    assert (host.root / "stacks/a/compose.yaml").stat().st_mode & 0o7777 == 0o644
+    state = applied.result.state
+    assert state is not None
+    assert set(state.files) == {"stacks/a/compose.yaml", f"stacks/a/con fig/{odd}"}
+
+
+def test_only_the_manifest_and_the_audit_log_stay_beside_the_stacks(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    (host.root / "staging/of-an-old-run").mkdir(parents=True)
+    os.utime(host.root / "staging/of-an-old-run", (0, 0))
+    apply(host, stack(COMPOSE))
+    assert sorted(path.name for path in host.root.iterdir()) == [
+        "audit.log",
+        "manifest.json",
+        "stacks",
+    ]
+    assert (host.root / "audit.log").read_text().endswith("apply generation 1: a applied\n")
+
+
+def test_the_manifest_tells_what_was_applied(host: Host) -> None:
+    host.program("docker", engine(WELL, more="  pull*) exit 1 ;;"))
+    kept = {"services": {}, "files": {}, "inputs": {}, "bundle": "x" * 100_000}
+    old = {"paisctl": 1, "generation": 7, "stacks": {"kept": kept, "gone": kept, "bad": kept}}
+    host.write("manifest.json", json.dumps(old))
+    applied = apply(
+        host,
+        stack(COMPOSE, name="new", entry='{"new": true}'),
+        stack(RemoveProject("gone"), name="gone", entry=""),
+        stack(Pull("x"), name="bad", entry='{"new": true}'),
+    )
+    manifest = json.loads((host.root / "manifest.json").read_text())
+    assert manifest["generation"] == 8
+    assert manifest["stacks"] == {"new": {"new": True}, "kept": kept, "bad": kept}
+    state = applied.result.state
+    assert state is not None
+    assert json.loads(state.manifest) == manifest
+
+
+def test_every_operation_is_one_call(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    directory = host.root / "stacks/a"
+    host.write("stacks/a/compose.override.yaml", "services: {}\n")
+    applied = apply(
+        host,
+        stack(
+            Pull("image:2"),
+            COMPOSE,
+            ServiceOperation(Verb.CREATE, ("web",)),
+            ServiceOperation(Verb.RECREATE, ("web",)),
+            ServiceOperation(Verb.START, ("web",)),
+            ServiceOperation(Verb.UNPAUSE, ("web",)),
+            ServiceOperation(Verb.RESTART, ("web",)),
+            SignalService("web", "SIGHUP"),
+            DisconnectNetwork("other", "c2", "other-1"),
+            RemoveContainer("c3", "web-2"),
+            RemoveProject("b"),
+            WaitHealthy(("web",), 5),
+            PassGate(GateSpec("answers", "web", ("curl", "http://x y/"), 5)),
+        ),
+    )
+    assert applied.outcomes == {"a": "applied"}
+    files = f"--file {directory}/compose.yaml --file {directory}/compose.override.yaml"
+    compose = f"compose --ansi never --project-name a --project-directory {directory} {files}"
+    up = f"{compose} up --detach --no-deps --no-build --pull never"
+    assert docker_words(host) == [
+        "pull image:2",
+        f"{up} web",
+        f"{up} --force-recreate web",
+        "start c1",
+        "unpause c1",
+        "restart c1",
+        "kill --signal SIGHUP c1",
+        "network disconnect --force other c2",
+        "rm --force c3",
+        "compose --ansi never --project-name b down",
+        "exec c1 curl http://x y/",
+    ]
+
+
+def test_a_failing_step_ends_its_stack_and_no_other(host: Host) -> None:
+    pull = "  pull*) printf 'pulling\\r\\033[31mno route to \"registry\"\\033[0m\\n' >&2; exit 1 ;;"
+    host.program("docker", engine(WELL, more=pull))
+    applied = apply(host, stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b"))
+    assert applied.outcomes == {"a": "failed", "b": "applied"}
+    end = ended(applied)
+    assert end.step == "pull x"
+    assert end.log == ("pulling", 'no route to "registry"')
+    assert not (host.root / "stacks/a").exists()
+    assert applied.result.problem == ""
+
+
+def test_secrets_do_not_come_back_in_logs(dash_host: Host) -> None:
+    pull = '  pull*) cat "$HOME/said"; exit 1 ;;'
+    dash_host.program("docker", engine(WELL, more=pull))
+    (dash_host.home / "said").write_text(f"using {VAULT.values['key']} now\n")
+    end = ended(apply(dash_host, stack(Pull("x"))))
+    assert end.log == ("using (secret key) now",)
+    assert end.message == "using (secret key) now"
+
+
+def test_a_file_check_sees_the_directory_as_it_will_be(host: Host) -> None:
+    run = '  run*) for w; do case $w in *:ro) d=${w%%:*} ;; esac; done; cat "$d"/*; exit 1 ;;'
+    host.program("docker", engine(WELL, more=run))
+    host.write("stacks/a/config/kept.cfg", "kept\n")
+    changed = host.write("stacks/a/config/changed.cfg", "old\n")
+    check = FileCheck("web", ("haproxy", "-c", "-f", "/etc/x"))
+    applied = apply(
+        host,
+        stack(
+            CheckFile("config/changed.cfg", check, "image:1", ("config:/etc/x",)),
+            InstallFile(FileSpec("config/changed.cfg", "new\n")),
+        ),
+    )
+    assert ended(applied).log == ("new", "kept")
+    assert changed.read_text() == "old\n"
+    (call,) = docker_words(host)
+    before, _, after = call.partition(" --volume ")
+    assert before == "run --rm --network none --user 0:0 --entrypoint haproxy"
+    assert after.endswith("/preview/a/config:/etc/x:ro image:1 -c -f /etc/x")
+
+
+@pytest.mark.parametrize(
+    ("states", "outcome", "problem"),
+    [
+        (["running/starting 0 always 0 t0 web", WELL], "applied", ""),
+        (["running/starting 0 always 0 t0 web"], "failed", "web: starting after 2 s"),
+        (
+            ["running/starting 0 always 0 t0 web", "running/unhealthy 0 always 0 t0 web"],
+            "failed",
+            "web: unhealthy",
+        ),
+        (["running/unhealthy 0 always 0 t0 web", WELL], "applied", ""),
+        (["running/ 0 always 0 t0 web"], "applied", ""),
+        (["exited/ 0 no 0 t0 web"], "applied", ""),
+        (["exited/ 0 on-failure 0 t0 web"], "applied", ""),
+        (["exited/ 3 no 0 t0 web"], "failed", "web: exited with 3"),
+        (["exited/ 0 unless-stopped 0 t0 web"], "failed", "web: stopped after 2 s"),
+        (["restarting/ 1 always 2 t0 web", WELL], "applied", ""),
+        (["restarting/ 1 always 5 t0 web"], "failed", "web: restarting again and again"),
+        (["paused/ 0 always 0 t0 web"], "failed", "web: paused after 2 s"),
+        (["dead/ 0 always 0 t0 web"], "failed", "web: dead"),
+    ],
+)
+def test_waiting_for_health(dash_host: Host, states: list[str], outcome: str, problem: str) -> None:
+    dash_host.program("docker", engine(*states))
+    timeout = 5 if outcome == "applied" else 2
+    applied = apply(dash_host, stack(WaitHealthy(("web",), timeout)))
+    assert applied.outcomes == {"a": outcome}
+    assert ended(applied).message.startswith(problem)
+    if outcome == "failed":
+        assert ended(applied).log[-1] == "last words of c1"
+
+
+def test_what_is_waited_for_is_told(host: Host) -> None:
+    host.program("docker", engine("running/starting 0 always 0 t0 web", WELL))
+    applied = apply(host, stack(WaitHealthy(("web",), 5)))
+    assert "web: starting" in applied.details
+
+
+def test_a_service_without_a_container(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    applied = apply(host, stack(WaitHealthy(("other",), 5)))
+    assert ended(applied).message == "service other has no container"
+
+
+def test_a_gate_is_tried_until_its_time_is_over(dash_host: Host) -> None:
+    dash_host.program("docker", engine(WELL, more="  exec*) echo 'not yet'; exit 1 ;;"))
+    gate = PassGate(GateSpec("answers", "web", ("true",), 1))
+    end = ended(apply(dash_host, stack(gate)))
+    assert (end.step, end.message) == ("gate answers", "not passed after 1 s: not yet")
+    assert len([call for call in dash_host.calls() if call.startswith("exec")]) == 2
+
+
+def test_nothing_is_written_through_a_link_that_leaves_the_root(host: Host, tmp_path: Path) -> None:
+    host.program("docker", engine(WELL))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "victim").write_text("untouched")
+    (host.root / "stacks/a").mkdir(parents=True)
+    (host.root / "stacks/a/config").symlink_to(outside)
+    for operation in (
+        InstallFile(FileSpec("config/new/file", "x")),
+        RemoveFile("config/victim"),
+    ):
+        end = ended(apply(host, stack(operation)))
+        assert end.outcome is Outcome.FAILED
+        assert "leads out of" in end.message
+    assert [path.name for path in outside.iterdir()] == ["victim"]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    victim = host.home / "victim"
+    victim.write_text("untouched")
+    (host.root / "stacks/a").mkdir(parents=True)
+    (host.root / "stacks/a/compose.yaml").symlink_to(victim)
+    assert apply(host, stack(COMPOSE)).outcomes == {"a": "applied"}
+    assert victim.read_text() == "untouched"
+    assert not (host.root / "stacks/a/compose.yaml").is_symlink()
+
+
+def test_a_directory_in_the_place_of_a_file(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    (host.root / "stacks/a/compose.yaml").mkdir(parents=True)
+    assert "is a directory" in ended(apply(host, stack(COMPOSE))).message
+
+
+def test_empty_directories_go_with_the_last_file(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    host.write("stacks/a/config/x.cfg", "")
+    host.write("stacks/b/config/x.cfg", "")
+    host.write("stacks/b/mine", "")
+    apply(
+        host,
+        stack(RemoveFile("config/x.cfg"), entry=""),
+        stack(RemoveFile("config/x.cfg"), RemoveFile("never-there"), name="b"),
+    )
+    assert sorted(str(p.relative_to(host.root)) for p in host.root.rglob("stacks/**/*")) == [
+        "stacks/b",
+        "stacks/b/mine",
+    ]
+
+
+def test_one_apply_at_a_time(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    with subprocess.Popen(["sleep", "60"]) as other:
+        lock = host.write("lock", f"process {other.pid}, ann@laptop\n")
+        applied = apply(host, stack(COMPOSE))
+        assert "another apply is running" in applied.result.problem
+        assert "ann@laptop" in applied.result.problem
+        assert applied.outcomes == {"a": "skipped"}
+        assert sorted(path.name for path in host.root.iterdir()) == ["lock", "stacks", "staging"]
+        other.terminate()
+    assert lock.exists()
+    assert apply(host, stack(COMPOSE)).outcomes == {"a": "applied"}
+    assert not lock.exists()
+
+
+def test_a_root_that_belongs_to_root_is_written_through_sudo(dash_host: Host) -> None:
+    dash_host.program("docker", engine(WELL))
+    dash_host.program("sudo", 'shift && exec "$@"')
+    target = dash_host.target()
+    state = probe(target)
+    assert state.facts is not None
+    object.__setattr__(state.facts, "files_sudo", True)  # as a probe that is not root finds it
+    plan = Plan((HostPlan("box", (stack(COMPOSE),)),))
+    results = execute(plan, {"box": target}, {"box": state}, VAULT, lambda _: None)
+    assert results["box"].stacks["a"].outcome is Outcome.APPLIED
+    assert dash_host.calls("sudo") == ["-n sh -s"]
