@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 
 from paisctl.desired import StackSpec
 from paisctl.diagnostics import Mark
@@ -14,6 +14,7 @@ from paisctl.resources.file import FileState
 from paisctl.manifest import AppliedStack
 from paisctl.secrets import Vault, describe
 
+_WORD = re.compile(r"[a-z0-9]+")
 BY_HAND = "changed by hand on the host"
 
 
@@ -78,18 +79,25 @@ class Comparison:
             diff,
         )
 
-    def asked_by(self, values: Iterable[str] = ()) -> Mark | None:
-        """The line of the inventory behind a pending change: a changed input, the likeliest first.
+    def asked_by(self, *said: str) -> Mark | None:
+        """The line of the inventory behind a pending change: the likeliest of the changed inputs.
 
-        An input whose old or new text occurs in the change's values beats one that does not.
+        Likely is an input whose name or whose old or new text occurs in what the change says.
         """
         if not self.was_applied:
             return self.spec.mark
-        was = self.applied.inputs
-        said = " ".join(values)
-        changed = {n: i for n, i in self.spec.inputs.items() if was.get(n) != i.text and i.mark}
-        likely = [i.mark for n, i in changed.items() if i.text in said or was.get(n, "\0") in said]
-        return next(iter([*likely, *(i.mark for i in changed.values())]), self.spec.mark)
+        was, words = self.applied.inputs, " ".join(said)
+
+        def likelihood(name: str, now: str) -> int:
+            texts = (now, was.get(name, ""))
+            return 2 * bool(_stems(name) & _stems(words)) + any(_says(words, t) for t in texts)
+
+        marks = {
+            likelihood(name, given.text): given.mark
+            for name, given in reversed(self.spec.inputs.items())
+            if was.get(name) != given.text and given.mark
+        }
+        return marks[max(marks)] if marks else self.spec.mark
 
     @property
     def asked_why(self) -> str:
@@ -107,3 +115,13 @@ class Comparison:
     def download(self, image: str) -> str:
         """The image, if the host lacks it."""
         return "" if self.state.image_id(image) else image
+
+
+def _stems(text: str) -> set[str]:
+    """The words of a text; `ports` and `port` are the same."""
+    return {word.removesuffix("s") for word in _WORD.findall(text.lower())}
+
+
+def _says(text: str, value: str) -> bool:
+    """Whether a text has a value in it as a whole, so that 2 is not in 2.1."""
+    return bool(value and re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", text))

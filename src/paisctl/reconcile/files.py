@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, Comparison
 from paisctl.reconcile.threeway import cause_of
@@ -52,7 +53,7 @@ def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Chan
             yield from _wrong_mode(stack, file, state)
             continue
         stack.needed.files[path] = file
-        cause = cause_of(wanted, live, _applied_digest(stack, path))
+        cause = _cause(stack, wanted, live, _applied_digest(stack, path))
         if cause is not Cause.PENDING or not explained:
             yield _content(stack, file, cause, Disruption.NONE)
 
@@ -61,10 +62,10 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
     state = stack.file_state(file.path)
     wanted, live = file.digest(stack.vault), _digest(stack, file, state)
     was = _applied_digest(stack, file.path)
-    disruption = _DISRUPTIONS[file.action] if was else Disruption.NONE
+    disruption = _disruption(stack, file)
     if live != wanted:
         stack.needed.install(file)
-        yield _content(stack, file, cause_of(wanted, live, was), disruption)
+        yield _content(stack, file, _cause(stack, wanted, live, was), disruption)
     elif was not in ("", wanted) and file.action != "none":
         stack.needed.act_on(file)
         yield stack.change(
@@ -78,10 +79,28 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
         yield from _wrong_mode(stack, file, state)
 
 
+def _disruption(stack: Comparison, file: FileSpec) -> Disruption:
+    """What loading a file costs; a service that is created reads it anyway."""
+    is_new = file.service and stack.needed.services.get(file.service) is Verb.CREATE
+    return Disruption.NONE if is_new else _DISRUPTIONS[file.action]
+
+
+def _cause(stack: Comparison, wanted: str, live: str, was: str) -> Cause:
+    """Without a record of what was applied, nobody can say that the host has moved."""
+    return _cause(stack, file.path, wanted, live) if stack.was_applied else Cause.PENDING
+
+
 def _digest(stack: Comparison, file: FileSpec, state: FileState | None) -> str:
     if state is None or state.kind != "-":
         return ""
     return stack.vault.seal(state.digest) if file.secret else state.digest
+
+
+def _cause(stack: Comparison, path: str, wanted: str, live: str) -> Cause:
+    """What lies there from an apply that never ended is nobody's edit."""
+    if not stack.was_applied:
+        return Cause.PENDING
+    return cause_of(wanted, live, _applied_digest(stack, path))
 
 
 def _applied_digest(stack: Comparison, path: str) -> str:
@@ -118,7 +137,7 @@ def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disrup
         cause,
         disruption,
         reason=reason,
-        mark=None if cause is Cause.DRIFT else stack.asked_by([file.content]),
+        mark=None if cause is Cause.DRIFT else stack.asked_by(file.path, file.content),
         diff=_diff(stack, file),
     )
 

@@ -80,7 +80,7 @@ def _checks(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
     """A changed file has its whole directory checked: configs include one another."""
     directories = {path.partition("/")[0] for path in needed.files if "/" in path}
     for path, file in spec.files.items():
-        if file.check and path.partition("/")[0] in directories:
+        if file.check and (path in needed.files or path.partition("/")[0] in directories):
             service = spec.services[file.check.service]
             yield CheckFile(path, file.check, service.image, relative_mounts(service))
 

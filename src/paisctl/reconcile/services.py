@@ -23,7 +23,7 @@ _REVIVALS = {
 def service_changes(stack: Comparison) -> Iterator[Change]:
     """Everything about a stack's services and containers that is not as it should be."""
     for service in stack.spec.services.values():
-        containers = [c for c in stack.containers if c.service == service.name]
+        containers = _ours_first(stack, service)
         if not containers:
             yield _missing(stack, service)
             continue
@@ -36,17 +36,26 @@ def service_changes(stack: Comparison) -> Iterator[Change]:
             yield _stray(stack, container)
 
 
+def _ours_first(stack: Comparison, service: ServiceSpec) -> list[Container]:
+    """The containers of a service, the one to keep first."""
+    containers = [c for c in stack.containers if c.service == service.name]
+    return sorted(containers, key=lambda c: (c.digest != service.digest, c.name))
+
+
 def _missing(stack: Comparison, service: ServiceSpec) -> Change:
     stack.needed.services[service.name] = Verb.CREATE
     subject, downloads = f"service {service.name}", stack.download(service.image)
-    if service.name in stack.applied.services:
+    before = stack.applied.services.get(service.name)
+    if before:
+        is_same = before.digest == service.digest
         return stack.change(
-            Action.MEND,
+            Action.MEND if is_same else Action.UPDATE,
             subject,
-            Cause.DRIFT,
+            Cause.DRIFT if is_same else Cause.BOTH,
             field="container",
             values=("missing", "running"),
-            reason="its container is gone",
+            reason="its container is gone" + ("" if is_same else ", and its definition has changed"),
+            mark=None if is_same else stack.asked_by(),
             downloads=downloads,
         )
     return stack.change(
@@ -185,7 +194,7 @@ def _difference(
         field=difference.field,
         values=values,
         reason=reason,
-        mark=None if is_drift else stack.asked_by(values),
+        mark=None if is_drift else stack.asked_by(difference.field, *values),
         downloads=stack.download(service.image) if difference.field == "image" else "",
     )
 

@@ -104,4 +104,5 @@ def _text(name: str, value: Any) -> str:
         return " ".join(map(str, value))
     if isinstance(value, dict):
         return _pairs(value, sorted(value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # Only durations are not whole numbers.
+    return f"{value:g} s" if isinstance(value, float) else str(value)
