@@ -41,6 +41,11 @@ def test_runs_every_stack_somewhere(reference: RenderedFleet) -> None:
     assert running == STACKS
 
 
+def test_the_starter_inventory_renders_without_problems() -> None:
+    fleet = render_inventory(REPOSITORY / "src/paisctl/starter/inventory/pais.yaml")
+    assert list(fleet.rendered.hosts) == ["mini-pc", "mac", "nas"]
+
+
 def test_workstations_are_not_deployed_to(reference: RenderedFleet) -> None:
     assert not {"thinkpad", "macbook", "dell"} & set(reference.rendered.hosts)
 
