@@ -85,11 +85,11 @@ class Change:
     diff: str = ""
 
     def __str__(self) -> str:
-        values = f" {self.before} → {self.after}" if self.before or self.after else ""
-        what = f"{self.subject} {self.field}".rstrip()
+        values = " → ".join(value for value in (self.before, self.after) if value)
+        what = " ".join(part for part in (self.subject, self.field, values) if part)
         where = f" ({self.mark.file}:{self.mark.line})" if self.mark else ""
         why = f"{self.cause}: {self.reason}" if self.reason else str(self.cause)
-        return f"{self.action} {self.address} {what}{values} [{self.disruption}] {why}{where}"
+        return f"{self.action} {self.address} {what} [{self.disruption}] {why}{where}"
 
 
 @dataclass(frozen=True, slots=True)

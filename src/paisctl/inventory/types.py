@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|ns|h|m|s))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_NANOSECONDS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -50,7 +50,9 @@ def parse_duration(value: Any) -> float:
     """
     if not (isinstance(value, str) and _DURATION.fullmatch(value)):
         raise ValueError(f"`{value}` is not a duration; write for example 30s, 5m or 1m30s")
-    return sum(float(n) * _SECONDS[unit] for n, unit in _DURATION_PART.findall(value))
+    # In whole nanoseconds, as Docker counts, so that equal durations are equal numbers.
+    parts = _DURATION_PART.findall(value)
+    return sum(round(float(number) * _NANOSECONDS[unit]) for number, unit in parts) / 1e9
 
 
 def _duration_text(value: Any) -> str:

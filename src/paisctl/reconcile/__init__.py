@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from paisctl.desired import HostSpec, StackSpec
+from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observed import HostState
 from paisctl.operation import Operation, RemoveFile, RemoveProject
 from paisctl.plan import (
@@ -18,7 +19,6 @@ from paisctl.plan import (
     StackPlan,
 )
 from paisctl.reconcile.stack import plan_stack
-from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.secrets import Vault
 
 

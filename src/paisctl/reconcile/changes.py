@@ -6,12 +6,12 @@ import re
 
 from paisctl.desired import StackSpec
 from paisctl.diagnostics import Mark
+from paisctl.manifest import AppliedStack
 from paisctl.observed import HostState
 from paisctl.plan import Action, Address, Cause, Change, Disruption
 from paisctl.reconcile.operations import Needed
 from paisctl.resources.container import Container
 from paisctl.resources.file import FileState
-from paisctl.manifest import AppliedStack
 from paisctl.secrets import Vault, describe
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -94,7 +94,7 @@ class Comparison:
 
         marks = {
             likelihood(name, given.text): given.mark
-            for name, given in reversed(self.spec.inputs.items())
+            for name, given in reversed(list(self.spec.inputs.items()))
             if was.get(name) != given.text and given.mark
         }
         return marks[max(marks)] if marks else self.spec.mark

@@ -53,7 +53,7 @@ def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Chan
             yield from _wrong_mode(stack, file, state)
             continue
         stack.needed.files[path] = file
-        cause = _cause(stack, wanted, live, _applied_digest(stack, path))
+        cause = _cause(stack, path, wanted, live)
         if cause is not Cause.PENDING or not explained:
             yield _content(stack, file, cause, Disruption.NONE)
 
@@ -65,7 +65,7 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
     disruption = _disruption(stack, file)
     if live != wanted:
         stack.needed.install(file)
-        yield _content(stack, file, _cause(stack, wanted, live, was), disruption)
+        yield _content(stack, file, _cause(stack, file.path, wanted, live), disruption)
     elif was not in ("", wanted) and file.action != "none":
         stack.needed.act_on(file)
         yield stack.change(
@@ -83,11 +83,6 @@ def _disruption(stack: Comparison, file: FileSpec) -> Disruption:
     """What loading a file costs; a service that is created reads it anyway."""
     is_new = file.service and stack.needed.services.get(file.service) is Verb.CREATE
     return Disruption.NONE if is_new else _DISRUPTIONS[file.action]
-
-
-def _cause(stack: Comparison, wanted: str, live: str, was: str) -> Cause:
-    """Without a record of what was applied, nobody can say that the host has moved."""
-    return _cause(stack, file.path, wanted, live) if stack.was_applied else Cause.PENDING
 
 
 def _digest(stack: Comparison, file: FileSpec, state: FileState | None) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from paisctl.manifest import sealed_environment
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, Comparison
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
 from paisctl.resources.container import Container, live_fields
-from paisctl.manifest import sealed_environment
 from paisctl.secrets import describe, looks_secret
 
 _REVIVALS = {
@@ -48,13 +48,14 @@ def _missing(stack: Comparison, service: ServiceSpec) -> Change:
     before = stack.applied.services.get(service.name)
     if before:
         is_same = before.digest == service.digest
+        also = "" if is_same else ", and its definition has changed"
         return stack.change(
             Action.MEND if is_same else Action.UPDATE,
             subject,
             Cause.DRIFT if is_same else Cause.BOTH,
             field="container",
             values=("missing", "running"),
-            reason="its container is gone" + ("" if is_same else ", and its definition has changed"),
+            reason=f"its container is gone{also}",
             mark=None if is_same else stack.asked_by(),
             downloads=downloads,
         )

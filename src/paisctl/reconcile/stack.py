@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from paisctl.desired import StackSpec
+from paisctl.manifest import AppliedStack, manifest_line
 from paisctl.observed import HostState
 from paisctl.plan import Action, Cause, StackPlan
 from paisctl.reconcile.changes import Comparison
 from paisctl.reconcile.files import compose_file_changes, file_changes
 from paisctl.reconcile.operations import operations_for
 from paisctl.reconcile.services import service_changes
-from paisctl.manifest import AppliedStack, manifest_line
 from paisctl.secrets import Vault
 
 

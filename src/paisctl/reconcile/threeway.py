@@ -102,7 +102,6 @@ def _text(name: str, value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return " ".join(map(str, value))
-    if isinstance(value, dict):
-        return _pairs(value, sorted(value))
-    # Only durations are not whole numbers.
-    return f"{value:g} s" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # only durations are not whole numbers
+        return f"{value:g} s"
+    return _pairs(value, sorted(value)) if isinstance(value, dict) else str(value)

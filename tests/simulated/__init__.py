@@ -1,0 +1,1 @@
+"""A host that carries operations out in memory, and shows itself as Docker would."""

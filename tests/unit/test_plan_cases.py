@@ -1,0 +1,121 @@
+"""Cases as data: what was applied, what happened to the host, what is wanted now → the plan.
+
+A case under tests/cases/plan lays `applied` and `inventory` over the inventory of the fleet there
+and changes the host in between. A case also shows that its plan, once carried out, is enough.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from paisctl.secrets import Vault
+from tests.golden_files import REWRITE
+from tests.simulated.compose import Json, image
+from tests.simulated.fleet import SimulatedFleet, rendered
+from tests.simulated.host import SimulatedHost
+
+CASES = Path(__file__).parents[1] / "cases/plan"
+NOTHING = "nothing"
+KEYS = {"about", "applied", "inventory", "host", "secrets", "cannot_be_mended", "diff", "plan"}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(CASES / "fleet", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_plan(path: Path, project: Path) -> None:
+    case = yaml.safe_load(path.read_text())
+    assert case.keys() <= KEYS
+    fleet = applied(case.get("applied", ""), project)
+    box = fleet.hosts["box"]
+    happen(box, case.get("host", {}))
+    wanted = desired("inventory", case.get("inventory", ""), project)
+    vault = secrets(**case.get("secrets", {}))
+
+    if box.problem:
+        assert case.get("cannot_be_mended")
+    plan = fleet.plan(wanted, vault, texts=case.get("diff", False))
+
+    check(path, str(plan), [c.diff for c in plan.changes if c.diff and case.get("diff")])
+    assert plan == fleet.plan(wanted, vault, texts=case.get("diff", False))
+    if not case.get("cannot_be_mended"):
+        fleet.apply(plan, vault)
+        assert str(fleet.plan(wanted, vault)) == "no changes"
+
+
+def secrets(**values: str) -> Vault:
+    return Vault({"db_password": "correct horse"} | values, "key")
+
+
+def desired(name: str, overlay: str, project: Path) -> Any:
+    paths = [Path("inventory.yaml")]
+    if overlay:
+        (project / f"{name}-edit.yaml").write_text(overlay)
+        paths.append(Path(f"{name}-edit.yaml"))
+    return rendered(paths, project)
+
+
+def applied(overlay: str, project: Path) -> SimulatedFleet:
+    wanted = desired("applied", "" if overlay == NOTHING else overlay, project)
+    fleet = SimulatedFleet(wanted)
+    if overlay != NOTHING:
+        fleet.apply(fleet.plan(wanted, secrets()), secrets())
+    return fleet
+
+
+def happen(box: SimulatedHost, events: Json) -> None:
+    """Let things happen to a host that paisctl did not do."""
+    for name, change in events.get("containers", {}).items():
+        if change is None:
+            del box.containers[name]
+        else:
+            box.containers[name] = changed(box.containers.get(name, {}), change)
+    for path, change in events.get("files", {}).items():
+        if change is None:
+            del box.files[f"stacks/{path}"]
+        else:
+            mode, content = box.files[f"stacks/{path}"]
+            text = change.get("text", content.decode()).encode()
+            box.files[f"stacks/{path}"] = (change.get("mode", mode), text)
+    for reference in events.get("moved_tags", []):
+        box.images[f"old {reference}"] = box.images[reference] | {"RepoTags": []}
+        box.images[reference] = image(reference, "pushed again")
+    for reference in events.get("lost_tags", []):
+        box.images[reference] |= {"RepoTags": []}
+    box.manifest = events.get("manifest", box.manifest)
+    box.problem, box.hint = events.get("problem", ""), events.get("hint", "")
+
+
+def changed(shown: Json, change: Json) -> Json:
+    """Lay a change over what Docker shows; null removes. `Env` may be given as a mapping."""
+    result = dict(shown)
+    for key, value in change.items():
+        if value is None:
+            result.pop(key, None)
+        elif key == "Env":
+            pairs = dict(entry.split("=", 1) for entry in shown["Env"])
+            result["Env"] = [f"{k}={v}" for k, v in changed(pairs, value).items()]
+        elif isinstance(value, dict):
+            result[key] = changed(shown.get(key) or {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def check(path: Path, plan: str, diffs: list[str]) -> None:
+    actual = "\n".join([plan, *diffs]) + "\n"
+    said, _, expected = path.read_text().partition("\nplan: |\n")
+    if REWRITE:
+        indented = "".join(f"  {line}".rstrip() + "\n" for line in actual.splitlines())
+        path.write_text(f"{said.rstrip()}\nplan: |\n{indented}")
+        return
+    assert actual == "".join(f"{line[2:]}\n" for line in expected.splitlines())
