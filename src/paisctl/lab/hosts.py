@@ -134,15 +134,15 @@ class Hosts:
     def load(self, host: LabHost, images: Iterable[str]) -> None:
         """Copy images from the local engine into the host's, without a file between."""
         docker = self._docker.client_config.docker_cmd
-        save = subprocess.Popen([*docker, "save", *images], stdout=subprocess.PIPE)
-        load = subprocess.run(
-            [*docker, "exec", "-i", host.container, "docker", "load", "-q"],
-            stdin=save.stdout,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if save.wait() or load.returncode:
+        with subprocess.Popen([*docker, "save", *images], stdout=subprocess.PIPE) as save:
+            load = subprocess.run(
+                [*docker, "exec", "-i", host.container, "docker", "load", "-q"],
+                stdin=save.stdout,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if save.returncode or load.returncode:
             raise PaisctlError(f"cannot load images into {host.device}: {load.stderr.strip()}")
 
     def engine_version(self, host: LabHost) -> str | None:

@@ -1,0 +1,38 @@
+"""One lab for all end-to-end tests, and one of their own for tests that need to break it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paisctl import pipeline
+from paisctl.lab.engine import local_engine
+from paisctl.lab.lab import Lab
+from tests.e2e.rehearsal import Rehearsal
+
+PROJECT = Path(__file__).parents[2]
+DEVICES = ("k6", "m7-1", "m7-2", "mac-mini", "nas", "box")
+INVENTORIES = (PROJECT / "inventory" / "pais.yaml", PROJECT / "tests" / "e2e" / "fleet.yaml")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("e2e")
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """The lab: the first five devices of the reference fleet that have stacks, and a BusyBox box.
+
+    It starts without anything deployed. Tests share it, in any order: each deploys what it needs.
+    """
+    lab = Lab(local_engine(), f"test-{os.getpid()}", tmp_path_factory.mktemp("lab"), print)
+    try:
+        lab.up(pipeline.desire(INVENTORIES), DEVICES)
+        yield Rehearsal(lab, (*INVENTORIES, lab.overlay))
+    finally:
+        lab.down(images=False)
