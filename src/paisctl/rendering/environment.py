@@ -6,6 +6,7 @@ Strict: a name that does not exist is an error at that line of the template, nev
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -142,6 +143,10 @@ def _view(instance: Instance) -> InstanceView:
     return InstanceView(device, instance.name, instance.vars, instance.ports)
 
 
+# YAML takes these for line breaks, or not at all, where JSON lets them stand as they are.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
 @lru_cache(maxsize=64)
 def _environment(folder: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -159,7 +164,8 @@ def _environment(folder: Path) -> jinja2.Environment:
 
 def _json(value: Any) -> str:
     """Quote a value for YAML or JSON, whatever it holds."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _plain(value: Any) -> Any:

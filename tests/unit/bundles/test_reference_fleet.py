@@ -19,7 +19,7 @@ from tests.unit.bundles.conftest import (
 )
 
 STACKS = {p.parent.name for p in REPOSITORY.glob("stacks/*/bundle.yaml")}
-HOSTILE = "\"\n  privileged: true # {{ 7 * 7 }} $HOME ${X} ' : - äöü 🦉 \\"
+HOSTILE = "\"\n  privileged: true # {{ 7 * 7 }} $HOME ${X} ' : - äöü 🦉 \\ \x7f\x85\u2028 "
 
 
 def test_every_bundle_loads() -> None:
