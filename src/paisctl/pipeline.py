@@ -18,7 +18,7 @@ from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import Plan
 from paisctl.reconcile import reconcile
-from paisctl.rendering.catalog import Catalog, load_catalog, shipped_bundles
+from paisctl.rendering.catalog import Catalog, bundle_folders, load_catalog
 from paisctl.rendering.checks import check_rendered
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.render import render
@@ -51,8 +51,7 @@ def desire(paths: Sequence[Path], shipped: Path | None = None) -> Desired:
     fleet = load(paths, diagnostics)
     if fleet is None:
         raise InvalidInput(diagnostics)
-    roots = (fleet.directory, fleet.directory.parent, shipped or shipped_bundles())
-    catalog = load_catalog(roots, diagnostics)
+    catalog = load_catalog(bundle_folders(paths, shipped), diagnostics)
     rendered = render(fleet, catalog, diagnostics)
     check_fleet(fleet, diagnostics)
     check_rendered(fleet, rendered, diagnostics)

@@ -19,11 +19,9 @@ def schema(context: typer.Context) -> None:
     """
     from paisctl.diagnostics import Diagnostics
     from paisctl.inventory.schema import inventory_schema
-    from paisctl.rendering.catalog import load_catalog, shipped_bundles
+    from paisctl.rendering.catalog import bundle_folders, load_catalog
     from paisctl.rendering.settings_schema import stack_schemas
     from paisctl.views.json import dump
 
-    directory = settings(context).inventory[0].parent
-    roots = (directory, directory.parent, shipped_bundles())
-    catalog = load_catalog(roots, Diagnostics())
+    catalog = load_catalog(bundle_folders(settings(context).inventory), Diagnostics())
     typer.echo(dump(inventory_schema(stack_schemas(catalog))), nl=False)

@@ -7,7 +7,7 @@ names a bundle.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +58,16 @@ def shipped_bundles() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "bundles"
     return installed if installed.is_dir() else package.parents[1]
+
+
+def bundle_folders(inventories: Sequence[Path], shipped: Path | None = None) -> list[Path]:
+    """The folders whose `stacks/` and `templates/` are looked in, the first one first.
+
+    They are each inventory file's own folder and the one above, those of the last overlay first,
+    and then the folder that comes with paisctl, or `shipped` in its place.
+    """
+    own = [folder for p in reversed(inventories) for folder in (p.parent, p.parent.parent)]
+    return list(dict.fromkeys([*own, shipped or shipped_bundles()]))
 
 
 def load_catalog(roots: Iterable[Path], diagnostics: Diagnostics) -> Catalog:
