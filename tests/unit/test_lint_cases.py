@@ -6,25 +6,35 @@ stacks of its own. `make golden` rewrites the `expected.txt` files.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from paisctl.diagnostics import Diagnostics
 from paisctl.pipeline import lint
 from paisctl.views.diagnostics import as_text
+from tests.golden_files import expect
 
 CASES = Path(__file__).parents[1] / "cases" / "lint"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/*.yaml") if path.parent.name != "base")
 
 
-def lint_case(name: str, project: Path) -> str:
+def find_problems(name: str, project: Path) -> Diagnostics:
+    """Lint a case in a folder of its own, which must be the working directory."""
     shutil.copytree(CASES / "base", project, dirs_exist_ok=True)
     shutil.copytree(CASES / name, project, dirs_exist_ok=True)
-    overlay = Path("overlay.yaml")
-    paths = [Path("pais.yaml"), *([overlay] if overlay.exists() else [])]
-    return as_text(lint(paths, shipped=Path()), paths)
+    return lint(paths_in(project), shipped=Path())
+
+
+def paths_in(project: Path) -> list[Path]:
+    overlays = [Path("overlay.yaml")] if (project / "overlay.yaml").exists() else []
+    return [Path("pais.yaml"), *overlays]
+
+
+def lint_case(name: str, project: Path) -> str:
+    found = find_problems(name, project)
+    return as_text(found, paths_in(project))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,10 +43,7 @@ def test_lint_says_what_is_expected(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = lint_case(name, tmp_path)
-    expected = CASES / name / "expected.txt"
-    if os.environ.get("PAISCTL_GOLDEN"):
-        expected.write_text(said, encoding="utf-8")
-    assert said == expected.read_text("utf-8")
+    expect(CASES / name / "expected.txt", said)
 
 
 def test_the_base_fleet_has_no_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,13 +91,13 @@ _REFERENCE = re.compile(r"[a-z][a-z0-9_]*")
 
 def _mask_value(match: re.Match[str]) -> str:
     name, value = match[3], match[5]
+    before = match[0][: -len(value)]
     is_reference = name == "secret" and _REFERENCE.fullmatch(value)
     if not is_secret_name(name) or value.startswith(("/", "~/")) or is_reference:
-        return match[0]
+        return before + _INLINE.sub(_mask_value, value)
     quote = value[0] if value[0] in "\"'" else ""
     inner = value.strip(quote) if quote else value
-    masked = value.replace(inner, _stars(inner)) if inner else value
-    return match[0][: -len(value)] + masked
+    return before + (value.replace(inner, _stars(inner)) if inner else value)
 
 
 def _stars(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.source import Path_, Source
 from paisctl.inventory.types import parse_duration, parse_size
+from paisctl.resources.compose import argv
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -92,10 +93,18 @@ def _own_problems(document: Mapping[str, Any]) -> Iterator[tuple[Path_, str]]:
                     parse(value)
             except ValueError as error:
                 yield (*at, *key), f"{_dotted((*at, *key))}: {error}"
-        for position, volume in enumerate(service.get("volumes") or []):
-            if _has_no_source(volume):
-                message = "has no source; name a volume, so that its data can be found again"
-                yield (*at, "volumes", position), f"{_dotted((*at, 'volumes', position))} {message}"
+        for listed, missing in (("volumes", _missing_in_volume), ("ports", _missing_in_port)):
+            for position, entry in enumerate(service.get(listed) or []):
+                path = (*at, listed, position)
+                if message := missing(entry):
+                    yield path, f"{_dotted(path)} {message}"
+
+
+def _whole_number(value: Any) -> int:
+    try:
+        return int(value)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"`{value}` is not a whole number") from None
 
 
 _READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
@@ -105,6 +114,9 @@ _READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
     ("healthcheck", "interval"): parse_duration,
     ("healthcheck", "timeout"): parse_duration,
     ("healthcheck", "start_period"): parse_duration,
+    ("healthcheck", "retries"): _whole_number,
+    ("command",): argv,
+    ("entrypoint",): argv,
 }
 
 
@@ -117,10 +129,21 @@ def _value(data: Any, path: Path_) -> Any:
     return data
 
 
-def _has_no_source(volume: Any) -> bool:
+def _missing_in_volume(volume: Any) -> str | None:
     if isinstance(volume, dict):
-        return volume.get("type") in ("bind", "volume") and not volume.get("source")
-    return ":" not in str(volume)
+        if volume.get("type") == "tmpfs":
+            return "is a tmpfs; list its path under `tmpfs:` instead"
+        has_source, has_target = bool(volume.get("source")), bool(volume.get("target"))
+    else:
+        source, _, target = str(volume).partition(":")
+        has_source, has_target = bool(source and target), True
+    if not has_source:
+        return "has no source; name a volume, so that its data can be found again"
+    return None if has_target else "has no target in the container"
+
+
+def _missing_in_port(port: Any) -> str | None:
+    return "has no `target`" if isinstance(port, dict) and "target" not in port else None
 
 
 def _dotted(path: Path_) -> str:

@@ -124,6 +124,8 @@ def _ports(ports: list[Any]) -> Iterator[str]:
 
 def _mounts(volumes: list[Any], project: str, directory: str) -> Iterator[str]:
     for volume in volumes:
+        if isinstance(volume, dict) and volume.get("type") == "tmpfs":
+            continue
         source, target, read_only = _mount(volume)
         if source.startswith("."):
             source = f"{directory}/{source[1:].lstrip('/')}".rstrip("/")
@@ -134,7 +136,11 @@ def _mounts(volumes: list[Any], project: str, directory: str) -> Iterator[str]:
 
 def _mount(volume: Any) -> tuple[str, str, bool]:
     if isinstance(volume, dict):
-        return str(volume["source"]), str(volume["target"]), bool(volume.get("read_only", False))
+        return (
+            str(volume.get("source", "")),
+            str(volume["target"]),
+            bool(volume.get("read_only", False)),
+        )
     source, target, *options = str(volume).split(":")
     return source, target, "ro" in ",".join(options).split(",")
 
@@ -158,7 +164,8 @@ def _networks(definition: Mapping[str, Any], project: str) -> list[str]:
 
 
 def _memory(definition: Mapping[str, Any]) -> int:
-    limits = definition.get("deploy", {}).get("resources", {}).get("limits", {})
+    resources = (definition.get("deploy") or {}).get("resources") or {}
+    limits = resources.get("limits") or {}
     limit = definition.get("mem_limit", limits.get("memory"))
     return parse_size(limit) if limit else 0
 
