@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from paisctl.errors import HostError
 from paisctl.transports import Channel, Completed, decoded_lines, run_to_end
@@ -13,16 +13,12 @@ from paisctl.transports import Channel, Completed, decoded_lines, run_to_end
 
 @dataclass(slots=True)
 class Reply:
-    """What one execution answers.
-
-    `check` is called with all of stdin when the execution is waited for; an assertion in it fails
-    the test at the right place.
-    """
+    """What one execution answers; `error` is raised at its end, as by a connection that breaks."""
 
     stdout: bytes = b""
     stderr: bytes = b""
     exit_status: int = 0
-    check: Callable[[bytes], None] = field(default=lambda _stdin: None)
+    error: HostError | None = None
 
 
 class FakeTransport:
@@ -85,7 +81,8 @@ class FakeChannel:
         return decoded_lines(self._stdout)
 
     def wait(self) -> int:
-        self._reply.check(bytes(self._stdin))
+        if self._reply.error is not None:
+            raise self._reply.error
         return self._reply.exit_status
 
     @property

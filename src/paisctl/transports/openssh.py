@@ -131,7 +131,7 @@ def _known_names(alias: str, hostname: str, port: int) -> tuple[str, ...]:
     """As sshconnect.c looks them up: the alias alone, or with the port and then without."""
     if alias:
         return (alias,)
-    return (hostname,) if port == 22 else (f"[{hostname}]:{port}", hostname)  # noqa: PLR2004
+    return (hostname,) if port == 22 else (f"[{hostname}]:{port}", hostname)
 
 
 def _jumps(text: str, settings: SshSettings) -> Iterator[SshSettings]:

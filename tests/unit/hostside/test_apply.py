@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from paisctl.desired import GateSpec
-from paisctl.events import Event, HostResult, Outcome, StackEnded, StepStarted
+from paisctl.events import Event, HostEnded, HostResult, Outcome, StackEnded, StepStarted
 from paisctl.execute import execute
+from paisctl.execution.delivery import Run, pack
 from paisctl.operation import (
     CheckFile,
     DisconnectNetwork,
@@ -361,3 +364,70 @@ def test_a_root_that_belongs_to_root_is_written_through_sudo(dash_host: Host) ->
     results = execute(plan, {"box": target}, {"box": state}, VAULT, lambda _: None)
     assert results["box"].stacks["a"].outcome is Outcome.APPLIED
     assert dash_host.calls("sudo") == ["-n sh -s"]
+
+
+def test_an_interrupt_lets_the_stack_be_finished_and_begins_no_other(dash_host: Host) -> None:
+    dash_host.program("docker", engine(WELL, more="  pull*) sleep 0.5 ;;"))
+    target = dash_host.target()
+    events: list[Event] = []
+    main = threading.current_thread()
+
+    def interrupt(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, StepStarted) and event.step == "pull x":
+            signal.pthread_kill(main.ident or 0, signal.SIGINT)
+
+    plan = Plan((HostPlan("box", (stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b"))),))
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan, {"box": target}, {"box": probe(target)}, VAULT, interrupt)
+    ends = {event.stack: event.outcome for event in events if isinstance(event, StackEnded)}
+    assert ends == {"a": Outcome.APPLIED, "b": Outcome.SKIPPED}
+    assert isinstance(events[-1], HostEnded)
+    assert set(json.loads((dash_host.root / "manifest.json").read_text())["stacks"]) == {"a"}
+
+
+def test_a_host_that_is_left_alone_finishes_its_stack_and_stops(host: Host) -> None:
+    host.program("docker", engine(WELL, more="  pull*) sleep 0.3 ;;"))
+    target = host.target()
+    plan = HostPlan("box", (stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b")))
+    delivery = pack(plan, target, probe(target), VAULT, Run("run-1", "ann@laptop"))
+    with subprocess.Popen(
+        ["sh"],
+        env={"PATH": host.search, "HOME": str(host.home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(delivery.receive)
+        process.stdin.flush()
+        assert b"ready" in process.stdout.readline()
+        process.stdin.write(delivery.archive + b"go\n")
+        process.stdin.flush()
+        while b"pull x" not in process.stdout.readline():
+            pass
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+        process.wait(timeout=20)
+    assert set(json.loads((host.root / "manifest.json").read_text())["stacks"]) == {"a"}
+    assert not (host.root / "stacks/b").exists()
+    assert not (host.root / "lock").exists()
+    assert not (host.root / "staging").exists()
+
+
+def test_a_damaged_delivery_changes_nothing(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    target = host.target()
+    plan = HostPlan("box", (stack(COMPOSE),))
+    delivery = pack(plan, target, probe(target), VAULT, Run("run-1", "ann@laptop"))
+    damaged = delivery.archive[:-1] + b"x"
+    answer = host.transport.open("sh -s")
+    answer.write(delivery.receive)
+    lines = answer.lines()
+    assert "ready" in next(lines)
+    answer.write(damaged)
+    assert "arrived damaged" in next(lines)
+    assert answer.wait() == 1
+    assert not (host.root / "stacks").exists()

@@ -1,0 +1,199 @@
+"""Who waits for whom, and what becomes of hosts that fail; the hosts play scripts."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from paisctl.errors import AuthenticationRefused, ConnectionLost, HostError, UsageError
+from paisctl.events import Event, HostResult, Outcome, StackEnded, StackWaiting
+from paisctl.execute import execute
+from paisctl.execution.coordinate import Coordinator, Word, in_common_order
+from paisctl.execution.delivery import run_script
+from paisctl.observed import HostFacts, HostState
+from paisctl.operation import Pull
+from paisctl.plan import HostPlan, Plan, StackPlan
+from paisctl.secrets import Vault
+from paisctl.targets import Target
+from paisctl.transports.fake import FakeTransport, Reply
+
+FACTS = HostFacts("Linux", "ann", ("/usr/bin/docker",), files_sudo=False, compose="2", engine="27")
+DOCUMENT = {
+    "paisctl": 1,
+    "host": {
+        "os": "Linux",
+        "user": "ann",
+        "root": "/r",
+        "root_state": "writable",
+        "files_sudo": False,
+        "disk_free_kib": 10_000_000,
+    },
+    "docker": {"sudo": False, "path": "/usr/bin/docker", "error": "", "info": None},
+    "containers": [],
+    "images": [],
+    "files": [],
+    "texts": [],
+    "odd_files": 0,
+    "manifest": "",
+    "lock": "",
+}
+
+
+def event(kind: str, stack: str = "", **more: object) -> str:
+    return f"@paisctl {json.dumps({'event': kind, 'stack': stack, **more})}\n"
+
+
+def says(*events: str, error: HostError | None = None, end: bool = True) -> FakeTransport:
+    """A host that says it is ready, then these events, and shows itself at the end."""
+    observation = f"{event('observation')}\n{json.dumps(DOCUMENT, separators=(',', ':'))}\n"
+    text = event("ready") + "".join(events) + (observation if end else "")
+    return FakeTransport([Reply(text.encode(), error=error)])
+
+
+def applies(*stacks: str) -> FakeTransport:
+    return says(*(event("waiting", s) + event("applied", s) for s in stacks))
+
+
+def host(device: str, **needs: list[tuple[str, str]]) -> HostPlan:
+    """A host whose stacks are the keyword names, each with what it needs."""
+    stacks = (StackPlan(name, operations=(Pull("x"),), needs=tuple(n)) for name, n in needs.items())
+    return HostPlan(device, tuple(stacks))
+
+
+def run(
+    plan: list[HostPlan], transports: dict[str, FakeTransport]
+) -> tuple[dict[str, HostResult], list[Event]]:
+    events: list[Event] = []
+    targets = {name: Target(name, transport, "/r") for name, transport in transports.items()}
+    states = {name: HostState(name, "/r", facts=FACTS) for name in targets}
+    results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append)
+    return results, events
+
+
+def ends(results: dict[str, HostResult]) -> dict[str, tuple[str, str]]:
+    return {
+        f"{device}/{name}": (str(end.outcome), end.message)
+        for device, result in results.items()
+        for name, end in result.stacks.items()
+    }
+
+
+def answers(transport: FakeTransport) -> list[bytes]:
+    """What the host was told, after its delivery."""
+    return bytes(transport.stdins[0][-10:]).rsplit(b"\0", 1)[-1].split()
+
+
+def test_a_stack_waits_for_what_it_needs_on_another_host() -> None:
+    transports = {"k6": applies("qdrant"), "m7": applies("haproxy")}
+    plan = [host("m7", haproxy=[("k6", "qdrant")]), host("k6", qdrant=[])]
+    results, events = run(plan, transports)
+    assert ends(results) == {"k6/qdrant": ("applied", ""), "m7/haproxy": ("applied", "")}
+    order = [(e.device, e.stack) for e in events if isinstance(e, StackEnded)]
+    assert order == [("k6", "qdrant"), ("m7", "haproxy")]
+    waiting = [e for e in events if isinstance(e, StackWaiting)]
+    assert waiting in ([], [StackWaiting("m7", "haproxy", ("k6/qdrant",))])
+    assert all(result.problem == "" and result.state for result in results.values())
+
+
+def test_what_the_plan_does_not_change_is_not_waited_for() -> None:
+    results, _ = run([host("m7", haproxy=[("k6", "qdrant")])], {"m7": applies("haproxy")})
+    assert ends(results) == {"m7/haproxy": ("applied", "")}
+
+
+def test_what_needs_a_failed_stack_is_skipped_and_so_on_up() -> None:
+    failed = event("failed", "qdrant", step="pull x", detail="no network", log=["1", "2"])
+    transports = {
+        "k6": says(
+            event("waiting", "qdrant"), failed, event("waiting", "b"), event("applied", "b")
+        ),
+        "m7": says(event("waiting", "haproxy"), event("skipped", "haproxy")),
+        "pi": says(event("waiting", "app"), event("skipped", "app")),
+    }
+    plan = [
+        host("k6", qdrant=[], b=[]),
+        host("m7", haproxy=[("k6", "qdrant")]),
+        host("pi", app=[("m7", "haproxy")]),
+    ]
+    results, _ = run(plan, transports)
+    assert ends(results) == {
+        "k6/qdrant": ("failed", "no network"),
+        "k6/b": ("applied", ""),
+        "m7/haproxy": ("skipped", "it needs qdrant on k6, which failed"),
+        "pi/app": ("skipped", "it needs haproxy on m7, which was not applied"),
+    }
+    assert results["k6"].stacks["qdrant"].log == ("1", "2")
+    assert answers(transports["m7"]) == [b"skip"]
+
+
+@pytest.mark.parametrize(
+    ("transport", "problem", "changing", "outcome"),
+    [
+        (FakeTransport(refuses=AuthenticationRefused("no")), "no", "", "skipped"),
+        (
+            says(event("waiting", "qdrant"), end=False, error=ConnectionLost("cable")),
+            "cable",
+            "qdrant",
+            "failed",
+        ),
+        (
+            says("sh: not found\n", end=False),
+            "the apply broke off with exit status 0: sh: not found",
+            "",
+            "skipped",
+        ),
+        (says(event("refused", detail="disk full")), "k6 refuses: disk full", "", "skipped"),
+        (
+            says("@paisctl {oops\n"),
+            "k6 says something that cannot be understood: @paisctl {oops",
+            "",
+            "skipped",
+        ),
+    ],
+)
+def test_a_host_that_breaks_off_does_not_leave_others_waiting(
+    transport: FakeTransport, problem: str, changing: str, outcome: str
+) -> None:
+    other = says(event("waiting", "haproxy"), event("skipped", "haproxy"))
+    plan = [host("k6", qdrant=[]), host("m7", haproxy=[("k6", "qdrant")])]
+    results, _ = run(plan, {"k6": transport, "m7": other})
+    assert (results["k6"].problem, results["k6"].changing) == (problem, changing)
+    assert ends(results)["k6/qdrant"] == (outcome, problem)
+    assert ends(results)["m7/haproxy"][0] == "skipped"
+    assert results["m7"].state is not None
+
+
+def test_hosts_work_in_one_common_order() -> None:
+    # Each host has its two stacks the wrong way round for the other one's needs.
+    plan = [
+        host("one", a=[("two", "d")], b=[]),
+        host("two", c=[("one", "b")], d=[]),
+    ]
+    results, _ = run(plan, {"one": applies("b", "a"), "two": applies("d", "c")})
+    assert {outcome for outcome, _ in ends(results).values()} == {"applied"}
+    orders = [[stack.name for stack in each.stacks] for each in in_common_order(Plan(tuple(plan)))]
+    assert orders == [["b", "a"], ["d", "c"]]
+
+
+def test_a_circle_is_refused() -> None:
+    plan = [host("one", a=[("two", "b")]), host("two", b=[("one", "a")])]
+    with pytest.raises(UsageError, match="in a circle"):
+        run(plan, {})
+
+
+def test_a_stop_reaches_those_who_wait() -> None:
+    coordinator = Coordinator({("m7", "haproxy"): [("k6", "qdrant")], ("k6", "qdrant"): []})
+    threading.Timer(0.05, coordinator.stop).start()
+    assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.STOP
+    coordinator.ended(StackEnded("k6", "qdrant", Outcome.APPLIED))
+    assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.STOP
+
+
+def test_run_sh_reads_like_the_plan() -> None:
+    plan = HostPlan("k6", (StackPlan("it's", operations=(Pull("a b"),)),))
+    assert run_script(plan, {"ROOT": "/my root", "WHO": "ann"}) == (
+        "ROOT='/my root'\nWHO=ann\nexport ROOT WHO\n"
+        '. "$STAGING/apply.sh"\n. "$STAGING/wait.sh"\n\nbegin_run\n\n'
+        "begin_stack 'it'\"'\"'s'\nstep 'pull a b' pull 'a b'\nend_stack\n\nend_run\n"
+    )
