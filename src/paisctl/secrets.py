@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets as random_source
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -24,7 +26,9 @@ from paisctl.errors import PaisctlError
 
 # Private-use characters: no inventory or template has reason to hold them, YAML lets them pass.
 _OPEN, _CLOSE = "\ue000", "\ue001"
-_TOKEN = re.compile(f"{_OPEN}([a-z][a-z0-9_]*){_CLOSE}")
+_TOKEN = re.compile(f"{_OPEN}([a-z][a-z0-9_]*)(?::([a-z]+))?{_CLOSE}")
+# Line ends and the like to YAML, but not to JSON (https://yaml.org/spec/1.2.2/#51-character-set).
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SECRET_NAME = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
 _DIGEST_KEY = "digest_key"
 
@@ -32,6 +36,36 @@ _DIGEST_KEY = "digest_key"
 def token(name: str) -> str:
     """What stands in desired state for the secret called `name`."""
     return f"{_OPEN}{name}{_CLOSE}"
+
+
+Quoting = Literal["json", "compose"]
+
+
+def quoted(text: str, quoting: Quoting) -> str:
+    """Have the values of a text's tokens escaped when they are revealed.
+
+    Args:
+        text: tokens in it stand between double quotes.
+        quoting: `json` for strings of JSON and YAML, `compose` where Compose interpolates, too.
+    """
+    return _TOKEN.sub(rf"{_OPEN}\1:{quoting}{_CLOSE}", text)
+
+
+def unquoted(text: str) -> str:
+    """The text with tokens as `token` makes them, for values that were read back from YAML."""
+    return _TOKEN.sub(rf"{_OPEN}\1{_CLOSE}", text)
+
+
+def _in_json(value: str) -> str:
+    inside = json.dumps(value, ensure_ascii=False)[1:-1]
+    return _BREAKS.sub(lambda match: f"\\u{ord(match[0]):04x}", inside)
+
+
+_ESCAPES: dict[str | None, Callable[[str], str]] = {
+    None: str,
+    "json": _in_json,
+    "compose": lambda value: _in_json(value.replace("$", "$$")),
+}
 
 
 def has_token(text: str) -> bool:
@@ -67,12 +101,12 @@ class Vault:
         return sorted(name for name in set(names) if name not in self.values)
 
     def reveal(self, text: str) -> str:
-        """Replace every token by its value.
+        """Replace every token by its value, escaped as `quoted` asked for.
 
         Raises:
             PaisctlError: a secret has no value yet.
         """
-        return _TOKEN.sub(lambda match: self._value(match[1]), text)
+        return _TOKEN.sub(lambda match: _ESCAPES[match[2]](self._value(match[1])), text)
 
     def _value(self, name: str) -> str:
         if name not in self.values:
@@ -81,7 +115,14 @@ class Vault:
         return self.values[name]
 
     def seal(self, text: str) -> str:
-        """A keyed digest of a revealed text: equal texts, equal digests, nothing to guess from."""
+        """A keyed digest of a revealed text: equal texts, equal digests, nothing to guess from.
+
+        Raises:
+            PaisctlError: there is no key yet, so that anyone could try out guesses.
+        """
+        if not self.key:
+            hint = "run `paisctl secrets init` to generate it"
+            raise PaisctlError("the secrets file has no key for digests yet", hint)
         digest = hmac.new(
             self.key.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256
         )
@@ -89,10 +130,12 @@ class Vault:
 
     def redact(self, text: str) -> str:
         """Replace every secret value that occurs in a text by `(secret NAME)`."""
-        for name, value in sorted(self.values.items(), key=lambda item: -len(item[1])):
-            if value:
-                text = text.replace(value, f"(secret {name})")
-        return text
+        names = {value: name for name, value in self.values.items() if value}
+        if not names:
+            return text
+        longest_first = sorted(names, key=lambda value: (-len(value), value))
+        values = re.compile("|".join(map(re.escape, longest_first)))
+        return values.sub(lambda match: f"(secret {names[match[0]]})", text)
 
 
 def load_vault(path: Path) -> Vault:

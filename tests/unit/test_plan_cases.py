@@ -6,13 +6,16 @@ and changes the host in between. A case also shows that its plan, once carried o
 
 from __future__ import annotations
 
+import copy
 import shutil
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from paisctl.desired import HostSpec
 from paisctl.secrets import Vault
 from tests.golden_files import REWRITE
 from tests.simulated.compose import Json, image
@@ -24,21 +27,20 @@ NOTHING = "nothing"
 KEYS = {"about", "applied", "inventory", "host", "secrets", "cannot_be_mended", "diff", "plan"}
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(CASES / "fleet", tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(CASES / "fleet", tmp_path_factory.mktemp("cases") / "fleet"))
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_plan(path: Path, project: Path) -> None:
+def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
     case = yaml.safe_load(path.read_text())
     assert case.keys() <= KEYS
-    fleet = applied(case.get("applied", ""), project)
+    fleet = copy.deepcopy(applied(case.get("applied", "")))
     box = fleet.hosts["box"]
     happen(box, case.get("host", {}))
-    wanted = desired("inventory", case.get("inventory", ""), project)
+    wanted = desired("inventory-edit.yaml", case.get("inventory", ""))
     vault = secrets(**case.get("secrets", {}))
 
     if box.problem:
@@ -56,16 +58,18 @@ def secrets(**values: str) -> Vault:
     return Vault({"db_password": "correct horse"} | values, "key")
 
 
-def desired(name: str, overlay: str, project: Path) -> Any:
+@cache
+def desired(name: str, overlay: str) -> Mapping[str, HostSpec]:
     paths = [Path("inventory.yaml")]
     if overlay:
-        (project / f"{name}-edit.yaml").write_text(overlay)
-        paths.append(Path(f"{name}-edit.yaml"))
-    return rendered(paths, project)
+        paths.append(Path(name))
+        paths[-1].write_text(overlay)
+    return rendered(paths, Path.cwd())
 
 
-def applied(overlay: str, project: Path) -> SimulatedFleet:
-    wanted = desired("applied", "" if overlay == NOTHING else overlay, project)
+@cache
+def applied(overlay: str) -> SimulatedFleet:
+    wanted = desired("applied-edit.yaml", "" if overlay == NOTHING else overlay)
     fleet = SimulatedFleet(wanted)
     if overlay != NOTHING:
         fleet.apply(fleet.plan(wanted, secrets()), secrets())

@@ -96,12 +96,15 @@ def _text(name: str, value: Any) -> str:
         return NOT_SET
     if name == "memory limit":
         return format_size(value) if value else "none"
-    if isinstance(value, str) and value.startswith("sealed:"):
-        return "(secret)"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    if isinstance(value, float):  # only durations are not whole numbers
-        return f"{value:g} s"
-    return _pairs(value, sorted(value)) if isinstance(value, dict) else str(value)
+    match value:
+        case bool():
+            said = str(value).lower()
+        case float():  # only durations are not whole numbers
+            said = f"{value:g} s"
+        case list():
+            said = " ".join(map(str, value))
+        case dict():
+            said = _pairs(value, sorted(value))
+        case _:
+            said = str(value)
+    return "(secret)" if said.startswith("sealed:") else said

@@ -17,7 +17,7 @@ import yaml
 
 from paisctl.resources.compose import LABEL_DIGEST, LABEL_STACK, ServiceSpec, as_mapping
 from paisctl.resources.file import FileSpec
-from paisctl.secrets import has_token
+from paisctl.secrets import has_token, quoted
 
 COMPOSE_FILE = "compose.yaml"
 OVERRIDE_FILE = "compose.override.yaml"
@@ -34,7 +34,9 @@ def complete(document: Mapping[str, Any], hosts: Mapping[str, str]) -> dict[str,
     for name, definition in document["services"].items():
         service = copy.deepcopy(definition)
         if hosts and service.get("network_mode") != "host":
-            known = service.get("extra_hosts", [])
+            known = service.get("extra_hosts") or []
+            if isinstance(known, dict):
+                known = [f"{host}:{address}" for host, address in known.items()]
             service["extra_hosts"] = [*known, *(f"{n}:{a}" for n, a in sorted(hosts.items()))]
         if "environment" in service:
             service["environment"] = as_mapping(service["environment"])
@@ -53,7 +55,7 @@ def compose_files(
         environment = dict(definition.get("environment", {}))
         hidden = {k: v for k, v in environment.items() if has_token(v)}
         if hidden:
-            private[name] = {"environment": hidden}
+            private[name] = {"environment": {k: _Quoted(v) for k, v in hidden.items()}}
             definition["environment"] = {k: environment[k] for k in environment.keys() - hidden}
         labels = as_mapping(definition.get("labels"))
         labels |= {LABEL_STACK: stack, LABEL_DIGEST: service.digest}
@@ -63,14 +65,31 @@ def compose_files(
     whole = {"name": stack, "services": public, **rest}
     files = [FileSpec(COMPOSE_FILE, heading + _dump(whole))]
     if private:
-        files.append(FileSpec(OVERRIDE_FILE, heading + _dump({"services": private}), "0600"))
+        text = quoted(_dump({"services": private}), "compose")
+        files.append(FileSpec(OVERRIDE_FILE, heading + text, "0600"))
     return files
+
+
+class _Quoted(str):
+    """A text that stands between double quotes in YAML, whatever it looks like."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Compose files as people write them."""
+
+
+_Dumper.add_representer(
+    _Quoted,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'),
+)
 
 
 def _dump(document: Any) -> str:
     text: str = yaml.dump(
         _escape(document),
-        Dumper=yaml.CSafeDumper,
+        Dumper=_Dumper,
         sort_keys=True,
         allow_unicode=True,
         default_flow_style=False,
@@ -85,6 +104,6 @@ def _escape(value: Any) -> Any:
     if isinstance(value, list):
         return [_escape(item) for item in value]
     if isinstance(value, str):
-        return str(value).replace("$", "$$")
+        return type(value)(value.replace("$", "$$"))
     # A subclass of int (a size) is written as text, in the unit it was given.
     return value if type(value) in (int, float, bool, type(None)) else str(value)

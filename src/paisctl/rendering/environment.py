@@ -21,6 +21,7 @@ from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.rendering.bundle import Alert
 from paisctl.rendering.graph import Endpoint, Graph
 from paisctl.rendering.instances import Instance, InstancePort
+from paisctl.secrets import quoted
 
 
 class TemplateProblem(Exception):
@@ -164,7 +165,7 @@ def _environment(folder: Path) -> jinja2.Environment:
 
 def _json(value: Any) -> str:
     """Quote a value for YAML or JSON, whatever it holds."""
-    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    text = quoted(json.dumps(value, ensure_ascii=False, default=_plain), "json")
     return _NOT_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

@@ -20,7 +20,7 @@ from paisctl.rendering.graph import Graph, check_offers, check_order
 from paisctl.rendering.instances import Instance, Setting, resolve_instances
 from paisctl.resources.compose import ServiceSpec
 from paisctl.resources.file import FileCheck, FileSpec
-from paisctl.secrets import describe
+from paisctl.secrets import describe, has_token, unquoted
 
 COMPOSE_TEMPLATE = "compose.yaml.j2"
 RENDERED = " (rendered)"  # ends the file name of a mark in what a template became
@@ -105,7 +105,7 @@ class _StackRenderer:
         )
 
     def _compose(self, found: Found[StackBundle]) -> Mapping[str, Any] | None:
-        text = render_template(found.folder, COMPOSE_TEMPLATE, self.context)
+        text = unquoted(render_template(found.folder, COMPOSE_TEMPLATE, self.context))
         file = f"{found.folder / COMPOSE_TEMPLATE}{RENDERED}"
         problems = Diagnostics()
         source = parse_yaml(text, file, problems)
@@ -139,7 +139,7 @@ class _StackRenderer:
         return FileSpec(
             prefix + file.path,
             content,
-            file.mode,
+            "0600" if has_token(content) else file.mode,
             check,
             file.on_change.action,
             file.on_change.service,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import Fleet
+from paisctl.rendering.checks.exposure import check_exposure
 from paisctl.rendering.checks.images import check_images, check_used_images
 from paisctl.rendering.checks.localhost import check_localhost
 from paisctl.rendering.checks.memory import check_memory
@@ -27,6 +28,7 @@ def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -
     for stack in stacks:
         check_used_images(stack, diagnostics)
         check_references(stack, diagnostics)
+        check_exposure(stack, diagnostics)
         check_mounts(stack, diagnostics)
         check_localhost(stack, rendered.graph, diagnostics)
     for device in fleet.devices.values():
