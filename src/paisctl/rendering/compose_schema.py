@@ -131,9 +131,8 @@ def _value(data: Any, path: Path_) -> Any:
 
 def _missing_in_volume(volume: Any) -> str | None:
     if isinstance(volume, dict):
-        if volume.get("type") == "tmpfs":
-            return "is a tmpfs; list its path under `tmpfs:` instead"
-        has_source, has_target = bool(volume.get("source")), bool(volume.get("target"))
+        has_source = bool(volume.get("source")) or volume.get("type") == "tmpfs"
+        has_target = bool(volume.get("target"))
     else:
         source, _, target = str(volume).partition(":")
         has_source, has_target = bool(source and target), True
