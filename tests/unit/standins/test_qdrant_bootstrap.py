@@ -7,6 +7,8 @@ import socket
 from .conftest import NodeFactory
 from .processes import QdrantNode, eventually, free_port
 
+COLLECTION = {"vectors": {"size": 1, "distance": "Dot"}}
+
 
 def peers_of(node: QdrantNode) -> set[str]:
     return set(node.cluster()["peers"])
@@ -85,14 +87,27 @@ def test_a_member_announces_a_changed_uri(cluster: list[QdrantNode]) -> None:
 
 
 def test_an_emptied_first_node_begins_a_cluster_of_its_own(cluster: list[QdrantNode]) -> None:
-    first = cluster[0]
+    first, *others = cluster
+    first.result("PUT", "/collections/documents", COLLECTION | {"replication_factor": 2})
+    points = [{"id": i, "vector": [1]} for i in range(20)]
+    first.result("PUT", "/collections/documents/points", {"points": points})
     lost = str(first.cluster()["peer_id"])
     first.program.stop()
     shutil.rmtree(first.storage)
     first.start_and_wait()
-    assert len(peers_of(first)) == 1
+
+    def is_told_apart() -> bool:
+        leaders = [n for n in others if n.cluster()["raft_info"]["role"] == "Leader"]
+        failures = leaders[0].cluster()["message_send_failures"] if leaders else {}
+        return first.uri in failures and "is not here" in failures[first.uri]["latest_error"]
+
+    # The others go on talking to the peer that was at its address.
+    eventually(is_told_apart)
+    assert peers_of(first) == {str(first.cluster()["peer_id"])}
     assert lost not in peers_of(first)
-    assert all(lost in peers_of(node) for node in cluster[1:])
+    assert first.result("GET", "/collections") == {"collections": []}
+    assert all(lost in peers_of(node) for node in others)
+    assert [node.count("documents") for node in others] == [20, 20]
 
 
 def test_an_emptied_node_that_bootstraps_joins_as_a_new_peer(cluster: list[QdrantNode]) -> None:

@@ -72,7 +72,8 @@ class Consensus:
             self.propose_as_leader(operation)
             return
         try:
-            reply = send(uri, "/consensus/propose", operation, OPERATION_SECONDS)
+            request = {"to": leader, "operation": operation}
+            reply = send(uri, "/consensus/propose", request, OPERATION_SECONDS)
         except UnreachableError as error:
             raise RefusedError(
                 500, f"Service internal error: the leader is silent: {error}"
@@ -137,9 +138,8 @@ class Consensus:
                 )
                 if raft.role != "Leader":
                     continue
-                uri = raft.last.document["peers"][str(peer)]
                 news, message = self._news(), raft.append_message(peer)
-            reply = self._send(uri, "/consensus/append", message)
+            reply = self._send(peer, "/consensus/append", message)
             if reply:
                 self._told[peer] = news
                 raft.on_append_reply(peer, message["term"], reply)
@@ -166,10 +166,9 @@ class Consensus:
 
     def _is_elected(self, message: Message) -> bool:
         """Ask all voters at once; whether a majority, this peer included, says yes."""
-        document = self.raft.last.document
-        uris = [document["peers"][str(v)] for v in document["voters"] if v != self.peer_id]
-        replies = ask_all(uris, lambda uri: self._send(uri, "/consensus/vote", message))
-        votes, needed = 1, (len(uris) + 1) // 2 + 1
+        others = [peer for peer in self.raft.last.document["voters"] if peer != self.peer_id]
+        replies = ask_all(others, lambda peer: self._send(peer, "/consensus/vote", message))
+        votes, needed = 1, (len(others) + 1) // 2 + 1
         while votes < needed:
             try:
                 reply = next(replies)
@@ -180,10 +179,11 @@ class Consensus:
                 votes += reply["granted"]
         return True
 
-    def _send(self, uri: str, path: str, message: Message) -> Message | None:
+    def _send(self, peer: int, path: str, message: Message) -> Message | None:
         """The reply to a consensus message, or None; failures are kept for `/cluster`."""
+        uri = self.raft.last.document["peers"][str(peer)]
         try:
-            reply: Message = send(uri, path, message, MESSAGE_SECONDS)
+            reply: Message = send(uri, path, {**message, "to": peer}, MESSAGE_SECONDS)
         except (UnreachableError, RefusedError) as error:
             with self.raft.changed:
                 before = self.failures.get(uri)

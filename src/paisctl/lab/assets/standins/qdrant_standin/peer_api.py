@@ -16,7 +16,7 @@ def peer_router(consensus: Consensus, points: Points) -> Router:
     """The routes of the p2p port; every message is a JSON object sent by POST."""
 
     def propose(message: Any) -> dict[str, int]:
-        entry = consensus.propose_as_leader(message)
+        entry = consensus.propose_as_leader(message["operation"])
         return {"term": entry.term, "index": entry.index}
 
     def add_peer(message: Any) -> dict[str, object]:
@@ -40,14 +40,18 @@ def peer_router(consensus: Consensus, points: Points) -> Router:
         "/consensus/await": await_index,
         "/shards": points.serve,
     }.items():
-        router.add("POST", path, _handler(answer))
+        router.add("POST", path, _handler(consensus.peer_id, answer))
     return router
 
 
-def _handler(answer: Callable[[Any], object]) -> Handler:
+def _handler(peer_id: int, answer: Callable[[Any], object]) -> Handler:
     def handle(request: Request) -> Response:
+        message = request.json()
+        # A node whose storage was emptied is another peer at an address that the others know.
+        if message.get("to", peer_id) != peer_id:
+            raise HttpError(421, {"error": f"peer {message['to']} is not here, {peer_id} is"})
         try:
-            return json_response(answer(request.json()))
+            return json_response(answer(message))
         except RefusedError as refused:
             raise HttpError(refused.status, {"error": refused.description}) from refused
 

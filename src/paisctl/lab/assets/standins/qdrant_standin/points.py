@@ -49,7 +49,7 @@ class Points:
                         peer,
                         {"kind": "upsert", "collection": name, "shard": shard, "points": chosen},
                     )
-                except UnreachableError as error:
+                except (UnreachableError, RefusedError) as error:
                     raise RefusedError(
                         500, f"Service internal error: shard {name}:{shard} on peer {peer}: {error}"
                     ) from error
@@ -91,7 +91,7 @@ class Points:
         for peer in self._replicas(self.collection(name), shard):
             try:
                 return self._ask(peer, request)
-            except UnreachableError:
+            except (UnreachableError, RefusedError):
                 continue
         raise RefusedError(
             500,
@@ -111,4 +111,4 @@ class Points:
         uri = self._metadata.document["peers"].get(str(peer))
         if uri is None:
             raise UnreachableError(f"peer {peer} is unknown")
-        return send(uri, "/shards", request, REPLICA_SECONDS)
+        return send(uri, "/shards", {**request, "to": peer}, REPLICA_SECONDS)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from qdrant_standin.metadata import RefusedError
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -20,8 +21,10 @@ class UnreachableError(Exception):
     """A peer did not answer, or not in time."""
 
 
-def send(uri: str, path: str, message: object, timeout: float) -> Any:
+def send(uri: str, path: str, message: dict[str, Any], timeout: float) -> Any:
     """The reply of the peer at `uri`; `timeout` is in seconds, for connecting and for each read.
+
+    A message that holds `to` is answered by the peer of that id only.
 
     Raises `UnreachableError`, or `RefusedError` with what the peer refused and why.
     """
@@ -45,11 +48,12 @@ def send(uri: str, path: str, message: object, timeout: float) -> Any:
     return reply
 
 
-def ask_all(uris: Iterable[str], ask: Callable[[str], T]) -> Iterator[T]:
-    """The answers of `ask`, which must not raise, for all URIs at once; the quickest comes first."""
+def ask_all(peers: Iterable[S], ask: Callable[[S], T]) -> Iterator[T]:
+    """The answers of `ask`, which must not raise, for all peers at once; the quickest comes first."""
     answers: queue.Queue[T] = queue.Queue()
     threads = [
-        threading.Thread(target=lambda uri=uri: answers.put(ask(uri)), daemon=True) for uri in uris
+        threading.Thread(target=lambda peer=peer: answers.put(ask(peer)), daemon=True)
+        for peer in peers
     ]
     for thread in threads:
         thread.start()
