@@ -32,6 +32,8 @@ _HEX = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 _PUBLIC = re.compile(
     r"sha(?:256|512)[:-][A-Za-z0-9+/=]+|(?:ssh-|ecdsa-)\S+\s+\S+|AAAA[A-Za-z0-9+/=]+"
 )
+# A path, a shell's or a template's variable: where the value is, not the value.
+_REFERRING = ("/", "~/", "$", "{{", "vars.")
 _MIN_RUN = 20
 _MIN_ENTROPY = 4.0  # bits per character; English words have less, base64 of random bytes more
 
@@ -54,7 +56,7 @@ def leak(name: str, value: Any) -> str | None:
     key, separator, assigned = text.partition("=")
     if separator and re.fullmatch(r"\w+", key) and is_secret_name(key) and assigned:
         return f"`{key}` has its value written out"
-    if is_secret_name(name) and text and not text.startswith(("/", "~/")):
+    if is_secret_name(name) and text and not text.startswith(_REFERRING):
         return f"`{name}` has its value written out"
     if _KNOWN.search(text):
         return f"`{name}` holds what looks like an access token"
@@ -93,7 +95,7 @@ def _mask_value(match: re.Match[str]) -> str:
     name, value = match[3], match[5]
     before = match[0][: -len(value)]
     is_reference = name == "secret" and _REFERENCE.fullmatch(value)
-    if not is_secret_name(name) or value.startswith(("/", "~/")) or is_reference:
+    if not is_secret_name(name) or value.startswith(_REFERRING) or is_reference:
         return before + _INLINE.sub(_mask_value, value)
     quote = value[0] if value[0] in "\"'" else ""
     inner = value.strip(quote) if quote else value
