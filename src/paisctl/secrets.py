@@ -74,7 +74,7 @@ def has_token(text: str) -> bool:
 
 def names_in(text: str) -> list[str]:
     """The secrets a text refers to, each once, in order."""
-    return list(dict.fromkeys(_TOKEN.findall(text)))
+    return list(dict.fromkeys(match[1] for match in _TOKEN.finditer(text)))
 
 
 def looks_secret(name: str) -> bool:

@@ -12,6 +12,7 @@ from paisctl import pipeline
 from paisctl.lab.engine import local_engine
 from paisctl.lab.lab import Lab
 from tests.e2e.rehearsal import Rehearsal
+from tests.e2e.scenario import apply
 
 PROJECT = Path(__file__).parents[2]
 DEVICES = ("k6", "m7-1", "m7-2", "mac-mini", "nas", "box")
@@ -36,3 +37,22 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         yield Rehearsal(lab, (*INVENTORIES, lab.overlay))
     finally:
         lab.down(images=False)
+
+
+@pytest.fixture(scope="session")
+def applied_twice(fleet: Rehearsal) -> list[dict[tuple[str, str], str]]:
+    """Everything deployed by two applies; the container IDs after each."""
+    apply(fleet)
+    first = fleet.container_ids()
+    apply(fleet)
+    return [first, fleet.container_ids()]
+
+
+@pytest.fixture
+def deployed(
+    fleet: Rehearsal, applied_twice: list[dict[tuple[str, str], str]]
+) -> Iterator[Rehearsal]:
+    """The fleet with everything as the inventory wants it, before the test and after it."""
+    assert applied_twice
+    yield fleet
+    apply(fleet)
