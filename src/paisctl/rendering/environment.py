@@ -188,7 +188,7 @@ def render_text(folder: Path, text: str, values: Mapping[str, Any], where: Mark)
     """Render a text that stands in a `bundle.yaml`, at `where`."""
     try:
         return _environment(folder).from_string(text).render(values)
-    except Exception as error:  # noqa: BLE001 - as in `_guard`
+    except Exception as error:
         raise _problem(error, where) from error
 
 
@@ -202,7 +202,7 @@ def _guard(folder: Path, name: str, render: Callable[[jinja2.Environment], str])
         raise TemplateProblem(
             f"{error.message}", Mark(error.filename or file, error.lineno)
         ) from None
-    except Exception as error:  # noqa: BLE001 - whatever an expression raises is the template's fault
+    except Exception as error:  # whatever an expression raises is the template's fault
         raise _problem(error, _line_of(error, folder, file)) from error
 
 
