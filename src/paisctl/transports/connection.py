@@ -25,18 +25,18 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Connections:
-    """The connection to a host, and those to the jump hosts that carry it.
+    """The connection to a host, and those to the jump hosts that carry it; `name` is for people.
 
     Raises:
         HostError: the host, or a jump host, cannot be reached, refuses us, or has another key.
     """
 
     def __init__(self, settings: SshSettings) -> None:
-        self._host = settings.host
+        self.name = settings.host
         self._connections: list[fabric.Connection] = []  # jump hosts first, the host last
         self._proxies: list[subprocess.Popen[bytes]] = []
         try:
-            self._connect(settings)
+            self.name = str(self._connect(settings))
         except BaseException:
             self.close()
             raise
@@ -51,7 +51,7 @@ class Connections:
             channel = self._connections[-1].transport.open_session(timeout=_KEEPALIVE)
             channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise lost(self._host) from error
+            raise lost(self.name) from error
         else:
             return channel  # type: ignore[no-any-return]  # fabric is untyped
 
@@ -64,18 +64,19 @@ class Connections:
 
     def _connect(
         self, settings: SshSettings, gateway: fabric.Connection | None = None
-    ) -> fabric.Connection:
+    ) -> ResolvedHost:
         """Connect to a host, its jump hosts first."""
         host = resolve(settings)
         if gateway is None:
             for jump in host.jumps:
-                gateway = self._connect(jump, gateway)
+                self._connect(jump, gateway)
+                gateway = self._connections[-1]
         proxy = self._start_proxy(host.proxy_command) if host.proxy_command else None
         authentication = KeysWithoutPrompts(host)
         connection = _connection(host, authentication, gateway, proxy)
         self._connections.append(connection)
         _open(connection, host, authentication)
-        return connection
+        return host
 
     def _start_proxy(self, command: str) -> socket.socket:
         """A socket that a ProxyCommand serves; paramiko's own class spins when the command ends."""

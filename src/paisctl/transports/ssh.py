@@ -35,7 +35,8 @@ class SshTransport:
         return run_to_end(self.open(command), stdin)
 
     def open(self, command: str) -> Channel:
-        return SshChannel(self._connected().start(command), self._settings.host)
+        connections = self._connected()
+        return SshChannel(connections.start(command), connections.name)
 
     def close(self) -> None:
         if self._connections is not None:
