@@ -116,7 +116,7 @@ def execute(
 @app.command()
 def down(
     images: Annotated[
-        bool, typer.Option("--images", help="Also remove the images that labs have cached.")
+        bool, typer.Option("--images", help="Also remove the images that no other lab uses.")
     ] = False,
     name: Name = None,
     state: State = None,

@@ -80,14 +80,12 @@ class Hosts:
         containers = self._docker.container.list(all=True, filters=[self._mine])
         return sorted((_describe(c) for c in containers), key=lambda host: host.device)
 
-    def create(
-        self, device: str, profile: Profile, root: str, address: str, image: str, keys: Path
-    ) -> None:
-        """Create a device's container and give it its keys; `start` starts it."""
+    def create(self, device: str, profile: Profile, root: str, address: str, image: str) -> None:
+        """Create a device's container; `start` starts it."""
         labels = {LAB: self._lab, DEVICE: device, PROFILE: profile.name, ADDRESS: address}
         name = f"{self._prefix}-{device}"
         self._docker.volume.create(name, labels={LAB: self._lab})
-        container = self._docker.container.create(
+        self._docker.container.create(
             image,
             name=name,
             hostname=device,
@@ -103,16 +101,22 @@ class Hosts:
             init=True,
             pull="never",
         )
-        self._docker.copy(f"{keys}/.", (container, "/etc/paisctl-lab"))
 
-    def start(self, device: str) -> None:
-        """Start a host and wait until its sshd and its engine answer.
+    def start(self, device: str, keys: Path) -> None:
+        """Start a host, if it does not run, and wait until its sshd and its engine answer.
+
+        Args:
+            device: whose host.
+            keys: folder with its host key and the keys that may log in; it gets a copy.
 
         Raises:
             PaisctlError: one of them does not within a minute.
         """
         name = f"{self._prefix}-{device}"
-        self._docker.container.start(name)
+        container = self._docker.container.inspect(name)
+        if not container.state.running:
+            self._docker.copy(f"{keys}/.", (name, "/etc/paisctl-lab"))
+            container.start()
         wait = f"timeout {READY_SECONDS} sh -c 'until docker version; do sleep 0.2; done'"
         try:
             self._docker.container.execute(name, ["sh", "-c", wait])

@@ -71,10 +71,12 @@ class Images:
             found = pool.map(self._docker.image.inspect, references)
             return {ref: image.id for ref, image in zip(references, found, strict=True)}
 
-    def remove_all(self) -> None:
-        """Remove every image that a lab made, and what their builds left behind."""
+    def remove_unused(self) -> None:
+        """Remove the images that labs made and no container has, and what builds left behind."""
+        used = {container.image for container in self._docker.container.list(all=True)}
         for image in self._docker.image.list(filters=[("reference", f"{NAMESPACE}/*")]):
-            self._docker.image.remove(list(image.repo_tags), force=True)
+            if image.id not in used:
+                self._docker.image.remove(list(image.repo_tags), force=True)
         self._docker.image.prune(filters=[("label", f"{NAMESPACE}.build")])
 
     def _ensure_base(self) -> str:

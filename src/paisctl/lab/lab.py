@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _SUBNETS = ipaddress.ip_network("10.213.0.0/16")
 _FIRST_HOST = 10
 
+HOST_KEY = "ssh_host_ed25519_key"
+
 # By device: the images that its services run, each with the stack that asks for it.
 Wanted = Mapping[str, Mapping[ServiceImage, str]]
 
@@ -80,8 +82,8 @@ class Lab:
         host_image = self._images.ensure(image for needs in wanted.values() for image in needs)
         self._create_missing(desired.fleet, chosen, host_image)
         with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-            list(pool.map(self._hosts.start, chosen))
-        hosts = self._hosts.list()
+            list(pool.map(self._hosts.start, chosen, map(self._keys, chosen)))
+        hosts = [host for host in self._hosts.list() if host.state == "running"]
         self._load(hosts, wanted)
         self._write_state(desired, hosts)
         return hosts
@@ -119,14 +121,14 @@ class Lab:
 
     @docker_errors()
     def down(self, *, images: bool) -> int:
-        """Remove every trace of the lab, with `images` also what all labs have cached.
+        """Remove every trace of the lab, with `images` also those that no other lab uses.
 
         Returns:
             How many hosts there were.
         """
         removed = self._hosts.remove()
         if images:
-            self._images.remove_all()
+            self._images.remove_unused()
         shutil.rmtree(self.directory, ignore_errors=True)
         return removed
 
@@ -146,21 +148,25 @@ class Lab:
         taken = {host.address for host in present}
         free = (str(a) for a in list(subnet)[_FIRST_HOST:-1] if str(a) not in taken)
         names = {host.device for host in present}
-        client_key = ensure_key_pair(self.directory / "id_ed25519")
         missing = dict(zip((d for d in chosen if d not in names), free, strict=False))
         if missing:
             self._say(f"starting {', '.join(missing)}")
 
         def create(device: str) -> None:
-            keys = self.directory / "hosts" / device
-            ensure_key_pair(keys / "ssh_host_ed25519_key")
-            (keys / "authorized_keys").write_text(client_key + "\n", "ascii")
             found = fleet.devices[device]
             profile = profile_for(found.device.kind, found.kind.os)
-            self._hosts.create(device, profile, found.device.root, missing[device], image, keys)
+            self._hosts.create(device, profile, found.device.root, missing[device], image)
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(create, missing))
+
+    def _keys(self, device: str) -> Path:
+        """The folder with what a host's sshd needs, made at the first call."""
+        client_key = ensure_key_pair(self.directory / "id_ed25519")
+        keys = self.directory / "hosts" / device
+        ensure_key_pair(keys / HOST_KEY)
+        (keys / "authorized_keys").write_text(client_key + "\n", "ascii")
+        return keys
 
     def _load(self, hosts: Iterable[LabHost], wanted: Wanted) -> None:
         ids = self._images.ids(image for needs in wanted.values() for image in needs)
@@ -179,7 +185,7 @@ class Lab:
     def _write_state(self, desired: Desired, hosts: Sequence[LabHost]) -> None:
         lines = []
         for host in hosts:
-            key = ensure_key_pair(self.directory / "hosts" / host.device / "ssh_host_ed25519_key")
+            key = ensure_key_pair(self.directory / "hosts" / host.device / HOST_KEY)
             lines.append(f"[127.0.0.1]:{host.port} {key}\n")
         (self.directory / "known_hosts").write_text("".join(lines), "ascii")
         write_overlay(overlay_of(desired, hosts, self.directory), self.overlay)
