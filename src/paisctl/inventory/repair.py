@@ -48,7 +48,7 @@ def repair(source: Source) -> tuple[Inventory, Source]:
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False):
                 path = detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"]
-                _remove(said.data, tuple(step for step in path if step != "[key]"))
+                _remove(said.data, path)
     said.data = {}
     return Inventory.model_validate(_filled({})), said
 

@@ -46,7 +46,7 @@ def _refuse_network(stack: Stack, mount: _Mount, diagnostics: Diagnostics) -> No
     place, mark = found
     diagnostics.error(
         "database-on-network",
-        f"{stack.title} keeps its data on {place}; databases get corrupted there",
+        f"{stack.title} keeps its data on {place}; databases can get corrupted there",
         stack.blame(mount.source) or stack.instance.mark,
         "use a named volume or a directory on a local disk; copy snapshots to the network instead",
         [("mounted here", mark)] if mark else [],
@@ -59,7 +59,11 @@ def _network_place(stack: Stack, source: str) -> tuple[str, Mark | None] | None:
         options = (volumes.get(source) or {}).get("driver_opts") or {}
         kind = str(options.get("type", ""))
         is_network = kind in _NETWORK_TYPES or "addr=" in str(options.get("o", ""))
-        return (f"the volume `{source}` of type {kind or 'network'}", None) if is_network else None
+        return (
+            (f"the volume `{source}`, which is {kind or 'on another machine'}", None)
+            if is_network
+            else None
+        )
     device = stack.instance.device
     path = source
     if source.startswith("."):
