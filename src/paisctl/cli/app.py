@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,7 @@ def options(
             "Default: inventory/pais.yaml here or in a folder above.",
             envvar="PAISCTL_INVENTORY",
             show_default=False,
+            metavar="FILE",
         ),
     ] = None,
     _version: Annotated[
@@ -87,6 +89,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # What a host says may be no UTF-8, and a terminal may know less than we print.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, standalone_mode=False, prog_name="paisctl") or OK
     except (typer.Abort, KeyboardInterrupt):
@@ -100,6 +106,9 @@ def run(arguments: list[str]) -> int:
         return USAGE if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: there is nobody to tell
+        return FAILED
+    except OSError as error:
+        _say(PaisctlError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         return FAILED
 
 

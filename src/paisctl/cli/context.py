@@ -50,7 +50,11 @@ def settings(context: typer.Context) -> Settings:
 
 Devices = Annotated[
     list[str] | None,
-    typer.Argument(help="Devices, by name or pattern (`m7-*`). Default: all.", show_default=False),
+    typer.Argument(
+        help="Devices, by name or pattern (`m7-*`). Default: all.",
+        show_default=False,
+        metavar="DEVICE",
+    ),
 ]
 On = Annotated[
     str | None,

@@ -22,7 +22,7 @@ def init(
     import shutil
     from importlib import resources
 
-    if directory.exists() and any(directory.iterdir()):
+    if directory.is_file() or (directory.exists() and any(directory.iterdir())):
         raise UsageError(f"{directory} is not empty", "name a folder that does not exist yet")
     with resources.as_file(resources.files("paisctl").joinpath("starter")) as starter:
         shutil.copytree(starter, directory, dirs_exist_ok=True)

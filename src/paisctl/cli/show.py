@@ -11,7 +11,7 @@ from paisctl.cli.context import settings
 
 def show(
     context: typer.Context,
-    device: Annotated[str, typer.Argument(help="A device of the inventory.")],
+    device: Annotated[str, typer.Argument(help="A device of the inventory.", metavar="DEVICE")],
 ) -> None:
     r"""Print a device with all its settings, and the line that each one came from.
 

@@ -1,0 +1,92 @@
+"""Help, and command lines that are wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Session
+
+COMMANDS = ["init", "lint", "render", "plan", "apply", "status", "show", "schema", "secrets"]
+GROUPS = {"secrets": ["init", "list"], "lab": ["up", "status", "ssh", "exec", "down"]}
+HEAVY = {"pydantic", "paramiko", "fabric", "jinja2", "rich", "ruamel", "yaml", "jsonschema"}
+HEAVY |= {"python_on_whales", "httpx", "asyncio"}
+
+
+def test_help(session: Session) -> None:
+    session("help", "paisctl --help", *(f"paisctl {each} --help" for each in COMMANDS))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_help_of_groups(group: str, session: Session) -> None:
+    text = session(
+        f"help-{group}",
+        f"paisctl {group} --help",
+        *(f"paisctl {group} {each} --help" for each in GROUPS[group]),
+    )
+    assert text.count("Example") >= len(GROUPS[group])
+
+
+def test_every_command_has_help_with_an_example(session: Session) -> None:
+    text = session("help", "paisctl --help", *(f"paisctl {each} --help" for each in COMMANDS))
+    for command in text.split("\n$ ")[1:]:
+        assert "Example" in command or "COMMAND [ARGS]" in command, command
+
+
+def test_wrong_command_lines(session: Session) -> None:
+    session(
+        "usage",
+        "paisctl",
+        "paisctl nonsense",
+        "paisctl plan --nonsense",
+        "paisctl show",
+        "paisctl lint --format nonsense",
+        "paisctl secrets nonsense",
+        "paisctl --version",
+    )
+
+
+def test_no_inventory(session: Session) -> None:
+    session("no-inventory", "paisctl plan", "paisctl -i nowhere.yaml lint")
+
+
+@pytest.mark.usefixtures("reference")
+def test_wrong_names(session: Session) -> None:
+    session(
+        "wrong-names",
+        "paisctl show k7",
+        "paisctl plan k7",
+        "paisctl plan 'x-*'",
+        "paisctl render thinkpad",
+        "paisctl plan --on nonsense",
+        "paisctl plan --on tag:nonsense",
+        "paisctl plan --stack qdrnat",
+    )
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\nfrom paisctl.cli.app import run\nrun(['--help'])\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    assert not HEAVY & set(done.stderr.decode().split())
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
+    program = "from paisctl.cli.app import main; main(['schema'])"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        assert writer.stdout
+        assert writer.stderr
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 1
+
+
+def test_a_place_that_cannot_be_written(reference: Path, session: Session) -> None:
+    (reference / "file").write_text("")
+    session("unwritable", "paisctl render k6 -o file", "paisctl init file")
