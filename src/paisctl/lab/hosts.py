@@ -16,7 +16,7 @@ from paisctl.errors import PaisctlError
 from paisctl.lab.profiles import Profile
 
 if TYPE_CHECKING:
-    from python_on_whales import Container, DockerClient
+    from python_on_whales import Container, DockerClient, Network
 
 LAB = "paisctl.lab"
 DEVICE = "paisctl.lab.device"
@@ -159,20 +159,18 @@ class Hosts:
 
     def ensure_network(self, subnets: Iterable[str]) -> str:
         """Make the lab's network on the first of these subnets that is free; say which it has."""
-        if not self._docker.network.exists(self.network):
-            self._create_network(subnets)
-        configured = self._docker.network.inspect(self.network).ipam.config or []
-        return str(configured[0]["Subnet"])
+        found = self._docker.network.list(filters=[self._mine])
+        network = found[0] if found else self._create_network(subnets)
+        return str((network.ipam.config or [])[0]["Subnet"])
 
-    def _create_network(self, subnets: Iterable[str]) -> None:
+    def _create_network(self, subnets: Iterable[str]) -> Network:
+        create = self._docker.network.create
         for subnet in subnets:
             try:
-                self._docker.network.create(self.network, subnet=subnet, labels={LAB: self._lab})
+                return create(self.network, subnet=subnet, labels={LAB: self._lab})
             except DockerException as error:
                 if "overlaps" not in (error.stderr or ""):
                     raise
-            else:
-                return
         raise PaisctlError("no free subnet for the lab's network", "remove a lab that is not used")
 
     def remove(self) -> int:
