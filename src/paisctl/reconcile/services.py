@@ -10,7 +10,7 @@ from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, Comparison
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
-from paisctl.resources.container import Container, live_fields
+from paisctl.resources.container import Container, image_fields, live_fields
 from paisctl.secrets import describe, looks_secret
 
 _REVIVALS = {
@@ -127,7 +127,11 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
     if before:
         applied = fields(before, stack.spec.project, directory) | _named(was_sealed)
     image = stack.state.images.get(container.image_id, {})
-    live = _seal(stack, live_fields(container, image), {*sealed, *was_sealed})
+    live = live_fields(container, image)
+    for name, value in image_fields(image).items():
+        if wanted.get(name) is not None and live.get(name) is None:
+            live[name] = value  # asked for what the image does anyway
+    live = _seal(stack, live, {*sealed, *was_sealed})
     found = differences(wanted, live, applied)
     if found or container.digest == service.digest:
         return found

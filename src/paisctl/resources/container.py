@@ -128,6 +128,17 @@ def live_fields(container: Container, image: Mapping[str, Any]) -> Fields:
     return result
 
 
+def image_fields(image: Mapping[str, Any]) -> Fields:
+    """What an image sets by itself, which `live_fields` leaves out."""
+    default = image.get("Config") or {}
+    pairs = (entry.partition("=") for entry in default.get("Env") or [])
+    result: Fields = {f"environment {name}": value for name, _, value in pairs}
+    result |= {f"label {name}": value for name, value in (default.get("Labels") or {}).items()}
+    result["command"], result["entrypoint"] = default.get("Cmd"), default.get("Entrypoint")
+    result["health check"] = _healthcheck(default.get("Healthcheck"))
+    return result
+
+
 def _environment(config: Mapping[str, Any], default: Mapping[str, Any]) -> Fields:
     """Every variable, but those that the image sets itself to the same value."""
     own = set(default.get("Env") or [])
