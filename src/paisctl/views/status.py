@@ -38,7 +38,7 @@ def as_table(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     name = row.service if row.service == row.stack else f"{row.stack}/{row.service}"
-    tag = row.wanted.rpartition(":")[2] if row.wanted else "(nothing)"
+    tag = row.wanted.partition("@")[0].rpartition(":")[2] if row.wanted else "(nothing)"
     since = row.since[:16].replace("T", " ")
     return (row.device, name, tag, row.state, row.differs or "-", since or "-")
 

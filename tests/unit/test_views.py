@@ -1,0 +1,215 @@
+"""What people and programs are shown of plans, reports and states."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from paisctl.diagnostics import Mark
+from paisctl.events import HostResult, Outcome, StackEnded
+from paisctl.observed import HostState
+from paisctl.plan import (
+    Action,
+    Address,
+    Cause,
+    Change,
+    Disruption,
+    HostPlan,
+    Plan,
+    StackPlan,
+    count,
+)
+from paisctl.report import Report
+from paisctl.status import Row
+from paisctl.views import human
+from paisctl.views import json as json_view
+from paisctl.views import status as status_view
+
+
+def change(**values: Any) -> Change:
+    known: dict[str, Any] = {
+        "address": Address("k6", "compose", "qdrant"),
+        "action": Action.UPDATE,
+        "subject": "service qdrant",
+        "cause": Cause.PENDING,
+        "disruption": Disruption.RECREATE,
+    }
+    return Change(**(known | values))
+
+
+def plan(*changes: Change, problem: str = "") -> Plan:
+    host = HostPlan("k6", (StackPlan("qdrant", changes),) if changes else ())
+    other = HostPlan("m7-1", problem=problem, hint="look") if problem else HostPlan("m7-1")
+    return Plan((host, other))
+
+
+IMAGE = change(
+    field="image",
+    before="v1.18.3",
+    after="v1.19.0",
+    mark=Mark("inventory/pais.yaml", 61),
+    downloads="qdrant/qdrant:v1.19.0",
+)
+MEMORY = change(
+    action=Action.MEND,
+    cause=Cause.DRIFT,
+    field="memory limit",
+    before="16 GiB",
+    after="22 GiB",
+    reason="changed by hand on the host",
+)
+
+
+def test_a_pending_change_reads_from_old_to_new() -> None:
+    assert human.plan(plan(IMAGE)).splitlines()[:2] == [
+        "~ k6/compose:qdrant  service qdrant image  v1.18.3 → v1.19.0",
+        "    recreate, downloads qdrant/qdrant:v1.19.0, inventory/pais.yaml:61",
+    ]
+
+
+def test_a_drift_reads_from_wanted_to_what_is_on_the_host() -> None:
+    assert human.plan(plan(MEMORY)).splitlines()[:2] == [
+        "! k6/compose:qdrant  service qdrant memory limit  22 GiB → 16 GiB on the host",
+        "    drift, changed by hand on the host, recreate",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "summary"),
+    [
+        (plan(), "Nothing to do: 2 hosts as wanted."),
+        (plan(problem="gone"), "Nothing to do: 1 host as wanted; 1 host could not be read."),
+        (plan(IMAGE), "Plan: 1 to change on 1 of 2 hosts."),
+        (
+            plan(IMAGE, MEMORY, problem="gone"),
+            "Plan: 1 to change, 1 to mend on 1 of 2 hosts. 1 host could not be read.",
+        ),
+        (Plan((HostPlan("k6", problem="x"),)), "No plan: none of 1 host could be read."),
+    ],
+)
+def test_the_last_line_sums_up(shown: Plan, summary: str) -> None:
+    assert human.plan(shown).splitlines()[-1] == summary
+
+
+def test_a_terminal_gets_colour_and_a_pipe_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    plain = human.plan(plan(IMAGE, MEMORY))
+    assert "\x1b" not in plain
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    coloured = human.plan(plan(IMAGE, MEMORY))
+    assert "\x1b[" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in human.plan(plan(IMAGE, MEMORY))
+
+
+def test_what_looks_like_markup_is_text() -> None:
+    odd = change(field="label", before="[red]x[/red]", after=":smile: [link=x]")
+    assert "[red]x[/red] → :smile: [link=x]" in human.plan(plan(odd))
+
+
+def test_json_says_the_same_in_words() -> None:
+    document = json.loads(json_view.plan(plan(IMAGE, problem="gone")))
+    assert document["format"] == 1
+    [host, other] = document["hosts"]
+    assert (other["problem"], other["hint"]) == ("gone", "look")
+    assert host["stacks"][0]["changes"] == [
+        {
+            "address": "k6/compose:qdrant",
+            "action": "update",
+            "subject": "service qdrant",
+            "field": "image",
+            "live": "v1.18.3",
+            "wanted": "v1.19.0",
+            "cause": "pending",
+            "reason": None,
+            "disruption": "recreate",
+            "source": {"file": "inventory/pais.yaml", "line": 61, "column": 1},
+            "downloads": "qdrant/qdrant:v1.19.0",
+            "diff": None,
+        }
+    ]
+
+
+def test_counts_and_parts_of_a_plan() -> None:
+    whole = plan(IMAGE, MEMORY)
+    assert count(whole.changes) == {Action.UPDATE: 1, Action.MEND: 1}
+    assert whole.only({("k6", "qdrant")}).changes == [IMAGE, MEMORY]
+    assert whole.only({("k6", "other")}).changes == []
+    assert not whole.is_drift_only
+    assert plan(MEMORY).is_drift_only
+    assert not plan()
+
+
+def ended(outcome: Outcome, **values: Any) -> HostResult:
+    end = StackEnded("k6", "qdrant", outcome, **values)
+    return HostResult("k6", {"qdrant": end}, HostState("k6"))
+
+
+def test_a_report_of_success() -> None:
+    report = Report(plan(IMAGE), {"k6": ended(Outcome.APPLIED)}, plan())
+    assert report.succeeded
+    assert human.report(report).splitlines() == [
+        "✓ k6/compose:qdrant  applied and read back",
+        "Done: 1 stack applied on 1 host.",
+    ]
+
+
+def test_a_report_of_failure_says_what_to_do() -> None:
+    result = ended(Outcome.FAILED, step="recreate qdrant", message="no space", log=("a", "b"))
+    report = Report(plan(IMAGE), {"k6": result}, plan(IMAGE))
+    assert not report.succeeded
+    assert human.report(report).splitlines() == [
+        "✗ k6/compose:qdrant  failed at: recreate qdrant",
+        "    no space",
+        "    | a",
+        "    | b",
+        "    next: mend the cause, then paisctl apply k6 --stack qdrant",
+        "Not done: of 1 stack, 1 failed.",
+    ]
+
+
+def test_what_still_differs_after_an_apply_is_no_success() -> None:
+    report = Report(plan(IMAGE), {"k6": ended(Outcome.APPLIED)}, plan(MEMORY))
+    assert not report.succeeded
+    assert "applied, but it still differs" in human.report(report)
+
+
+def test_a_lost_host_is_no_success() -> None:
+    result = HostResult("k6", {}, None, "the connection was lost", "qdrant")
+    report = Report(plan(IMAGE), {"k6": result}, plan())
+    assert not report.succeeded
+    assert "its state is not known" in human.report(report)
+
+
+def test_a_host_that_could_not_be_planned_is_no_success() -> None:
+    applied = {"k6": ended(Outcome.APPLIED)}
+    assert not Report(plan(IMAGE, problem="gone"), applied, plan()).succeeded
+
+
+def test_a_table_of_states() -> None:
+    rows = [
+        Row("k6", "qdrant", "qdrant", "q:1", "q:1", "healthy", "", "2026-05-04T10:20:30Z"),
+        Row("k6", "old", "app", "", "x:1", "running", "orphan", ""),
+        Row("m7-1", problem="gone"),
+    ]
+    assert status_view.as_table(rows).splitlines() == [
+        "HOST  SERVICE  WANTED     STATE    DIFFERS  SINCE",
+        "k6    qdrant   1          healthy  -        2026-05-04 10:20",
+        "k6    old/app  (nothing)  running  orphan   -",
+        "? m7-1  gone",
+        "2 services: 2 well, 1 not as wanted; 1 host could not be read",
+    ]
+    assert json.loads(status_view.as_json(rows))["services"][2]["problem"] == "gone"
+
+
+def test_a_table_of_nothing() -> None:
+    assert status_view.as_table([]) == "0 services: 0 well, 0 not as wanted\n"
+
+
+def test_the_tag_of_a_pinned_image_is_its_tag() -> None:
+    row = Row("k6", "q", "q", "registry:5000/q:v1.2@sha256:" + "0" * 64, "", "missing")
+    assert "  v1.2  " in status_view.as_table([row])
