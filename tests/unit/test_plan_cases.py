@@ -24,7 +24,11 @@ from tests.simulated.host import SimulatedHost
 
 CASES = Path(__file__).parents[1] / "cases/plan"
 NOTHING = "nothing"
-KEYS = {"about", "applied", "inventory", "host", "secrets", "cannot_be_mended", "diff", "plan"}
+KEYS = {"about", "applied", "inventory", "host", "secrets", "unrecorded"} | {
+    "cannot_be_mended",
+    "diff",
+    "plan",
+}
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +43,13 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert case.keys() <= KEYS
     fleet = copy.deepcopy(applied(case.get("applied", "")))
     box = fleet.hosts["box"]
-    happen(box, case.get("host", {}))
     wanted = desired("inventory-edit.yaml", case.get("inventory", ""))
     vault = secrets(**case.get("secrets", {}))
+    if case.get("unrecorded"):
+        manifest = box.manifest
+        fleet.apply(fleet.plan(wanted, vault), vault)
+        box.manifest = manifest
+    happen(box, case.get("host", {}))
 
     if box.problem:
         assert case.get("cannot_be_mended")
