@@ -11,8 +11,11 @@ import pytest
 from paisctl import pipeline
 from paisctl.lab.engine import local_engine
 from paisctl.lab.lab import Lab
-from tests.e2e.rehearsal import Rehearsal
-from tests.e2e.scenario import apply
+
+pytest.register_assert_rewrite("tests.e2e.rehearsal", "tests.e2e.scenario")
+
+from tests.e2e.rehearsal import Rehearsal  # noqa: E402 - its assertions are to be rewritten
+from tests.e2e.scenario import apply  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
 DEVICES = ("k6", "m7-1", "m7-2", "mac-mini", "nas", "box")
@@ -34,7 +37,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     lab = Lab(local_engine(), f"test-{os.getpid()}", tmp_path_factory.mktemp("lab"), print)
     try:
         lab.up(pipeline.desire(INVENTORIES), DEVICES)
-        yield Rehearsal(lab, (*INVENTORIES, lab.overlay))
+        yield Rehearsal(lab, (*INVENTORIES, lab.overlay), DEVICES)
     finally:
         lab.down(images=False)
 

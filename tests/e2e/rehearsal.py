@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paisctl.cli import app
 from paisctl.lab.lab import Lab
 
 PAISCTL = Path(sys.executable).with_name("paisctl")
@@ -33,12 +37,16 @@ class Rehearsal:
 
     lab: Lab
     inventories: tuple[Path, ...]
+    devices: tuple[str, ...]
 
     def paisctl(self, *arguments: str, overlay: Path | None = None) -> Completed:
-        """Run paisctl against the lab; `overlay` is laid over its inventory."""
+        """Run paisctl against the lab, in this process; `overlay` is laid over its inventory."""
         files = [*self.inventories, *([overlay] if overlay else [])]
-        options = [part for path in files for part in ("-i", str(path))]
-        return run(str(PAISCTL), *options, *arguments)
+        command = [*(part for path in files for part in ("-i", str(path))), *arguments]
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with redirect_stdout(stdout), redirect_stderr(stderr):
+            status = app.run(command)
+        return Completed(command, status, stdout.getvalue(), stderr.getvalue())
 
     def ssh(self, device: str, command: str) -> Completed:
         """Run a command on a host with OpenSSH, as the user that paisctl logs in as."""
@@ -52,17 +60,19 @@ class Rehearsal:
 
     def containers(self, device: str) -> dict[str, Any]:
         """`docker inspect` of every container in a host's engine, by name."""
-        ids = self.root(device, "docker", "ps", "-aq").split()
-        inspected = json.loads(self.root(device, "docker", "inspect", *ids)) if ids else []
+        inspect = 'ids=$(docker ps -aq); [ -z "$ids" ] && echo [] || docker inspect $ids'
+        inspected = json.loads(self.root(device, "sh", "-c", inspect))
         return {container["Name"].lstrip("/"): container for container in inspected}
 
     def container_ids(self) -> dict[tuple[str, str], str]:
         """The ID of every container on every host, by device and name."""
-        return {
-            (row.host.device, name): container["Id"]
-            for row in self.lab.status()
-            for name, container in self.containers(row.host.device).items()
-        }
+        with ThreadPoolExecutor() as pool:
+            found = pool.map(self.containers, self.devices)
+            return {
+                (device, name): container["Id"]
+                for device, containers in zip(self.devices, found, strict=True)
+                for name, container in containers.items()
+            }
 
     def sshd(self, device: str) -> SshdCounts:
         """Count logins and executions in the log of a host's sshd."""

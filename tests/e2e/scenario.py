@@ -34,9 +34,9 @@ class Scenario:
     cause: str = "drift"
 
 
-def plan(fleet: Rehearsal, overlay: Path | None = None) -> list[dict[str, Any]]:
-    """The changes that `paisctl plan --json` names."""
-    completed = fleet.paisctl("plan", "--json", overlay=overlay)
+def plan(fleet: Rehearsal, *devices: str, overlay: Path | None = None) -> list[dict[str, Any]]:
+    """The changes that `paisctl plan --json` names, for some devices or for all."""
+    completed = fleet.paisctl("plan", "--json", *devices, overlay=overlay)
     assert completed.returncode == 0, completed.stderr + completed.stdout
     hosts = json.loads(completed.stdout)["hosts"]
     return [change for host in hosts for stack in host["stacks"] for change in stack["changes"]]
@@ -54,9 +54,9 @@ def found(changes: list[dict[str, Any]]) -> set[Found]:
     }
 
 
-def apply(fleet: Rehearsal, overlay: Path | None = None) -> str:
-    """Apply the whole fleet; it must succeed. Returns what it printed."""
-    completed = fleet.paisctl("apply", "--yes", overlay=overlay)
+def apply(fleet: Rehearsal, *devices: str, overlay: Path | None = None) -> str:
+    """Apply to some devices or to all; it must succeed. Returns what it printed."""
+    completed = fleet.paisctl("apply", "--yes", *devices, overlay=overlay)
     assert completed.returncode == 0, completed.stdout + completed.stderr
     return completed.stdout
 
@@ -70,16 +70,16 @@ def play(fleet: Rehearsal, scenario: Scenario, folder: Path) -> None:
     before = fleet.container_ids()
     if scenario.by_hand:
         scenario.by_hand(fleet)
-    changes = plan(fleet, overlay)
+    changes = plan(fleet, overlay=overlay)
     assert found(changes) == scenario.expected
     assert {change["cause"] for change in changes} == {scenario.cause}
 
-    apply(fleet, overlay)
+    apply(fleet, overlay=overlay)
 
     after = fleet.container_ids()
     assert others(before, after) == scenario.renewed
     assert before.keys() - after.keys() == scenario.gone
-    assert plan(fleet, overlay) == []
+    assert plan(fleet, overlay=overlay) == []
 
 
 def others(before: Ids, after: Ids) -> set[tuple[str, str]]:

@@ -88,7 +88,7 @@ def test_a_hostile_environment_value_arrives_as_it_was_written(
         + value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
         + '"}}}}}'
     )
-    apply(deployed, overlay)
+    apply(deployed, BOX, overlay=overlay)
     environment = deployed.containers(BOX)[CANARY]["Config"]["Env"]
     assert f"NASTY={value}" in environment
 
@@ -98,7 +98,7 @@ def test_a_changed_file_does_what_its_bundle_says(deployed: Rehearsal, tmp_path:
     before = deployed.containers(BOX)[CANARY]
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("devices: {box: {stacks: {canary: {word: second}}}}")
-    changes = plan(deployed, overlay)
+    changes = plan(deployed, BOX, overlay=overlay)
     assert {(c["subject"], c["disruption"]) for c in changes} == {
         ("file settings/none.conf", "none"),
         ("file settings/a name with 'quotes' and ünïcode.conf", "none"),
@@ -106,7 +106,7 @@ def test_a_changed_file_does_what_its_bundle_says(deployed: Rehearsal, tmp_path:
         ("file restart/restart.conf", "restart"),
         ("file recreate/recreate.conf", "recreate"),
     }
-    apply(deployed, overlay)
+    apply(deployed, BOX, overlay=overlay)
     after = deployed.containers(BOX)[CANARY]
     assert after["Id"] != before["Id"]
     seen = docker(deployed, "exec", CANARY, "cat", "/settings/none.conf", "/recreate/recreate.conf")
@@ -284,7 +284,7 @@ def test_a_container_that_nobody_wants_is_removed_from_the_project(
 def test_a_removed_service_goes_and_its_volume_stays(deployed: Rehearsal, tmp_path: Path) -> None:
     overlay = tmp_path / "extra.yaml"
     overlay.write_text("devices: {box: {stacks: {canary: {extra: true}}}}")
-    apply(deployed, overlay)
+    apply(deployed, BOX, overlay=overlay)
     assert "canary-extra-1" in deployed.containers(BOX)
     scenario = Scenario(
         "service-removed",
@@ -307,7 +307,7 @@ def test_a_removed_stack_goes_and_its_volume_stays(deployed: Rehearsal, tmp_path
     play(deployed, scenario, tmp_path)
     assert "canary_data" in docker(deployed, "volume", "ls", "-q").split()
     assert deployed.root(BOX, "ls", "/opt/paisctl/stacks").split() == ["node-exporter"]
-    apply(deployed)
+    apply(deployed, BOX)
     assert docker(deployed, "exec", CANARY, "cat", "/data/kept") == "precious\n"
 
 
