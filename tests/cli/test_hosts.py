@@ -75,6 +75,7 @@ def test_drift(box: SimulatedFleet, session: Session) -> None:
 def test_pending(box: SimulatedFleet, session: Session) -> None:
     host = applied(box)
     host.containers["db-db-1"]["State"] = {"Status": "exited", "ExitCode": 1}
+    host.containers["web-app-1"]["HostConfig"]["Memory"] = 512 * 2**20
     path = Path("inventory/pais.yaml")
     path.write_text(path.read_text().replace('tag: "2.0"', 'tag: "2.1"'))
     session("plan-pending", "paisctl plan", "paisctl plan --detailed-exitcode", "paisctl status")
