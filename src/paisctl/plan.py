@@ -85,7 +85,7 @@ class Change:
     diff: str = ""
 
     def __str__(self) -> str:
-        values = " → ".join(value for value in (self.before, self.after) if value)
+        values = " → ".join(_on_one_line(value) for value in (self.before, self.after) if value)
         what = " ".join(part for part in (self.subject, self.field, values) if part)
         where = f" ({self.mark.file}:{self.mark.line})" if self.mark else ""
         why = f"{self.cause}: {self.reason}" if self.reason else str(self.cause)
@@ -168,6 +168,11 @@ class Plan:
             for stack in host.stacks:
                 yield from map(str, stack.changes)
                 yield from (f"    {operation}" for operation in stack.operations)
+
+
+def _on_one_line(text: str) -> str:
+    """Line ends and control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def count(changes: Iterable[Change]) -> dict[Action, int]:
