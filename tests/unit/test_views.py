@@ -77,6 +77,14 @@ def test_a_drift_reads_from_wanted_to_what_is_on_the_host() -> None:
     ]
 
 
+def test_long_values_show_where_they_differ_on_one_line() -> None:
+    before, after = ("\n".join(["word"] * 40 + [each] + ["word"] * 40) for each in ("old", "new"))
+    line = human.plan(plan(change(field="command", before=before, after=after))).splitlines()[0]
+    assert "old" in line
+    assert "new" in line
+    assert len(line) < 150
+
+
 @pytest.mark.parametrize(
     ("shown", "summary"),
     [
@@ -197,7 +205,7 @@ def test_a_table_of_states() -> None:
         Row("m7-1", problem="gone"),
     ]
     assert status_view.as_table(rows).splitlines() == [
-        "HOST  SERVICE  WANTED     STATE    DIFFERS  SINCE",
+        "HOST  SERVICE  WANTED     STATE    DIFFERS  SINCE (UTC)",
         "k6    qdrant   1          healthy  -        2026-05-04 10:20",
         "k6    old/app  (nothing)  running  orphan   -",
         "? m7-1  gone",
