@@ -119,6 +119,13 @@ def test_what_looks_like_markup_is_text() -> None:
     assert "[red]x[/red] → :smile: [link=x]" in human.plan(plan(odd))
 
 
+def test_what_a_host_says_does_not_steer_the_terminal() -> None:
+    odd = change(field="label", before="\x1b[31mx\x9b2J", after="y\r\x7f", diff="+\x1b]0;title\x07")
+    shown = human.plan(plan(odd), show_diffs=True)
+    assert not set("\x1b\x9b\r\x7f\x07") & set(shown)
+    assert "␛[31mx" in shown
+
+
 def test_json_says_the_same_in_words() -> None:
     document = json.loads(json_view.plan(plan(IMAGE, problem="gone")))
     assert document["format"] == 1

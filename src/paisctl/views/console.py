@@ -9,6 +9,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+# What a host says must not steer the terminal: control characters become pictures of themselves
+# (Unicode block "Control Pictures"), one for one, so that styles stay where they are.
+_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
 
 def width() -> int:
     """Columns to fill: the terminal's, or 80 where there is none."""
@@ -29,6 +34,7 @@ def render(lines: Iterable[Text]) -> str:
         soft_wrap=True,
     )
     for line in lines:
+        line.plain = line.plain.translate(_VISIBLE)
         console.print(line)
     return out.getvalue()
 
