@@ -20,7 +20,10 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show changed files line by line.")] = False,
 ) -> None:
-    r"""Bring the hosts to what the inventory says: shows the plan and asks first.
+    """Bring the hosts to what the inventory says. Shows the plan and asks first.
+
+    Hosts are changed side by side, and read again afterwards to prove it. Exits with 0 when
+    everything was done, with 1 when something was not.
 
     \b
     Examples:

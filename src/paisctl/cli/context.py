@@ -60,8 +60,8 @@ On = Annotated[
     str | None,
     typer.Option(
         "--on",
-        help="Only devices that meet a selector: tag:T, kind:K, layer:L, arch:A, stack:S; "
-        "several with commas.",
+        help="Only devices that meet a selector: tag:T, kind:K, layer:L, arch:A, stack:S, name:N; "
+        "several with commas must all be met.",
         metavar="SELECTOR",
     ),
 ]

@@ -13,7 +13,9 @@ from paisctl.errors import UsageError
 def init(
     directory: Annotated[Path, typer.Argument(help="Folder to write to.", metavar="DIR")],
 ) -> None:
-    r"""Write a new inventory project: three devices, commented, ready to lint.
+    """Write a new inventory project to start from.
+
+    It has three devices and comments that say what to change.
 
     \b
     Example:

@@ -19,7 +19,11 @@ app = typer.Typer(
 
 Name = Annotated[
     str | None,
-    typer.Option("--name", help="Name of the lab, to have several. Default: from the project."),
+    typer.Option(
+        "--name",
+        help="Name of the lab, to have several. Default: from the project.",
+        metavar="NAME",
+    ),
 ]
 State = Annotated[
     Path | None,
@@ -39,7 +43,7 @@ def up(
     name: Name = None,
     state: State = None,
 ) -> None:
-    r"""Start a lab host for each device, filled with the images that its stacks need.
+    """Start a lab host for each device, with the images it needs.
 
     What runs already is left as it is, so that this can be repeated, for example to load an
     image that the inventory asks for now.
@@ -60,7 +64,7 @@ def up(
 
 @app.command()
 def status(name: Name = None, state: State = None) -> None:
-    r"""Show each lab host: its state, address, SSH port, profile and engine.
+    """Show each lab host: state, address, SSH port, profile, engine.
 
     \b
     Example:
@@ -81,11 +85,13 @@ def status(name: Name = None, state: State = None) -> None:
 @app.command(context_settings={"ignore_unknown_options": True})
 def ssh(
     device: Host,
-    command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="What to run there.", metavar="COMMAND")
+    ] = None,
     name: Name = None,
     state: State = None,
 ) -> None:
-    r"""Log in to a lab host as paisctl does, or run a command there.
+    """Log in to a lab host as paisctl does, or run a command there.
 
     \b
     Example:
@@ -98,11 +104,13 @@ def ssh(
 @app.command("exec", context_settings={"ignore_unknown_options": True})
 def execute(
     device: Host,
-    command: Annotated[list[str], typer.Argument(help="What to run, after `--`.")],
+    command: Annotated[
+        list[str], typer.Argument(help="What to run, after `--`.", metavar="COMMAND")
+    ],
     name: Name = None,
     state: State = None,
 ) -> None:
-    r"""Run a command on a lab host as root, past its SSH server.
+    """Run a command on a lab host as root, past its SSH server.
 
     \b
     Example:
@@ -121,7 +129,7 @@ def down(
     name: Name = None,
     state: State = None,
 ) -> None:
-    r"""Remove the lab: containers, volumes, network and its directory.
+    """Remove the lab: containers, volumes, network and its directory.
 
     \b
     Example:

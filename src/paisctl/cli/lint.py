@@ -27,7 +27,7 @@ def lint(
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
 ) -> None:
-    r"""Check the inventory, the stacks it uses and what they render to. Touches no host.
+    """Check the inventory, the stacks it uses and what they render to. Touches no host.
 
     Exits with 0 when there are no errors, with 1 otherwise.
 

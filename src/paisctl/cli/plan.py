@@ -24,17 +24,21 @@ def plan(
         typer.Option(
             "--detailed-exitcode",
             help="Exit with 0: nothing to do, 2: pending changes, 3: drift only, "
-            "4: a host was unreachable, 1: failed.",
+            "4: a host could not be read, 1: failed.",
         ),
     ] = False,
 ) -> None:
-    r"""Show what differs between the inventory and the hosts. Changes nothing.
+    """Show what differs between the inventory and the hosts. Changes nothing.
+
+    Signs: + create, ~ change, ! mend (the host drifted), - remove, ? not read.
+
+    Exits with 0, or with 1 when a host could not be read.
 
     \b
     Examples:
       paisctl plan
       paisctl plan 'm7-*' --stack qdrant --diff
-      paisctl plan --on tag:knowledge --detailed-exitcode
+      paisctl plan --on layer:knowledge --detailed-exitcode
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose

@@ -19,7 +19,9 @@ def render(
         typer.Option("-o", "--output", help="Write the files below this folder.", metavar="DIR"),
     ] = None,
 ) -> None:
-    r"""Render the files of the hosts. Secrets stay names: nothing secret is written.
+    """Render the exact files of the hosts. Reaches no host.
+
+    Secrets stay names, as (secret NAME): nothing secret is written.
 
     \b
     Examples:

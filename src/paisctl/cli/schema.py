@@ -8,10 +8,13 @@ from paisctl.cli.context import settings
 
 
 def schema(context: typer.Context) -> None:
-    r"""Print the JSON Schema of the inventory, with the settings of every stack.
+    """Print the JSON Schema of the inventory, for editors.
 
-    Editors use it through the inventory's first line:
-    `# yaml-language-server: $schema=pais.schema.json`.
+    It knows the settings of every stack that the project can use. Editors with a YAML language
+    server find it through the inventory's first line:
+
+    \b
+      # yaml-language-server: $schema=pais.schema.json
 
     \b
     Example:

@@ -11,7 +11,9 @@ app = typer.Typer(help="Secret values: generated once, never shown.", no_args_is
 
 @app.command("init")
 def init(context: typer.Context) -> None:
-    r"""Generate the secrets that have no value yet. One that has a value is never touched.
+    """Generate the secrets that have no value yet. One that has a value is never touched.
+
+    They go to secrets.yaml beside the inventory, mode 0600: keep it out of git, and keep a copy.
 
     \b
     Example:
@@ -31,7 +33,7 @@ def init(context: typer.Context) -> None:
 
 @app.command("list")
 def list_(context: typer.Context) -> None:
-    r"""List the secrets of the inventory, whether each has a value, and what it protects.
+    """List the secrets, whether each has a value, what it protects.
 
     \b
     Example:

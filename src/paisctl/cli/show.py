@@ -13,7 +13,7 @@ def show(
     context: typer.Context,
     device: Annotated[str, typer.Argument(help="A device of the inventory.", metavar="DEVICE")],
 ) -> None:
-    r"""Print a device with all its settings, and the line that each one came from.
+    """Print a device as resolved, and where each value came from.
 
     \b
     Example:

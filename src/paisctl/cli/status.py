@@ -16,7 +16,10 @@ def status(
     stack: Stacks = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    r"""Show each service: what is wanted, what runs, its health, whether it drifted, since when.
+    """Show what runs where, and whether it is as wanted.
+
+    One line per service: the version wanted, its state, how it differs (pending, drift, both or
+    orphan), and since when it runs.
 
     \b
     Examples:
