@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.e2e.rehearsal import Rehearsal
 from tests.e2e.scenario import Found, Scenario, apply, found, plan, play
@@ -82,12 +83,8 @@ def test_a_hostile_environment_value_arrives_as_it_was_written(
 ) -> None:
     value = "a 'b' \"c\" $d ${e} `f` \\g ü\tü #h ; rm -rf /"
     overlay = tmp_path / "overlay.yaml"
-    overlay.write_text(
-        "devices: {box: {stacks: {canary: {environment: {NASTY: "
-        + '"'
-        + value.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
-        + '"}}}}}'
-    )
+    setting = {"environment": {"NASTY": value}}
+    overlay.write_text(yaml.safe_dump({"devices": {BOX: {"stacks": {"canary": setting}}}}))
     apply(deployed, BOX, overlay=overlay)
     environment = deployed.containers(BOX)[CANARY]["Config"]["Env"]
     assert f"NASTY={value}" in environment
@@ -311,7 +308,7 @@ def test_a_removed_stack_goes_and_its_volume_stays(deployed: Rehearsal, tmp_path
     assert docker(deployed, "exec", CANARY, "cat", "/data/kept") == "precious\n"
 
 
-def test_a_changed_secret_is_noticed_and_never_shown(deployed: Rehearsal, tmp_path: Path) -> None:
+def test_a_changed_secret_is_noticed_and_never_shown(deployed: Rehearsal) -> None:
     secrets = deployed.lab.directory / "secrets.yaml"
     kept = secrets.read_text()
     old = next(line for line in kept.splitlines() if line.startswith("canary_token:"))

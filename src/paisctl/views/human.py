@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from os.path import commonprefix
 
 from rich.text import Text
 
@@ -19,6 +20,8 @@ _STYLES = {
     Action.MEND: "magenta",
     Action.DELETE: "red",
 }
+_LONG = 72
+_AROUND = 16
 _WORDS = {
     Action.CREATE: "to create",
     Action.UPDATE: "to change",
@@ -80,11 +83,30 @@ def _headline(change: Change) -> Text:
 
 
 def _values(change: Change) -> str:
-    if not change.before:
-        return change.after
+    before, after = _shortened(change.before, change.after)
+    if not before:
+        return after
     if change.action is Action.MEND:
-        return f"{change.after} → {change.before} on the host"
-    return f"{change.before} → {change.after}"
+        return f"{after} → {before} on the host"
+    return f"{before} → {after}"
+
+
+def _shortened(before: str, after: str) -> tuple[str, str]:
+    """Two values on one line; of long ones only where they differ, with a little around it."""
+    before, after = " ".join(before.split()), " ".join(after.split())
+    if len(before) + len(after) <= _LONG or not before or not after:
+        return before, after
+    start = len(commonprefix([before, after]))
+    end = len(commonprefix([before[start:][::-1], after[start:][::-1]]))
+    return _excerpt(before, start, end), _excerpt(after, start, end)
+
+
+def _excerpt(text: str, start: int, end: int) -> str:
+    first, last = max(0, start - _AROUND), min(len(text), len(text) - end + _AROUND)
+    middle = text[first:last]
+    if len(middle) > _LONG:
+        middle = f"{middle[:_LONG]}…"
+    return f"{'…' if first else ''}{middle}{'…' if last < len(text) else ''}"
 
 
 def _why(change: Change) -> str:

@@ -11,7 +11,7 @@ from paisctl.status import Row
 from paisctl.views.console import plural, render
 from paisctl.views.json import FORMAT, dump
 
-_HEADINGS = ("HOST", "SERVICE", "WANTED", "STATE", "DIFFERS", "SINCE")
+_HEADINGS = ("HOST", "SERVICE", "WANTED", "STATE", "DIFFERS", "SINCE (UTC)")
 _STYLES = {"healthy": "green", "running": "green", "starting": "yellow"}
 
 
