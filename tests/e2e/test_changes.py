@@ -227,7 +227,7 @@ def test_a_tag_that_points_elsewhere_now_is_seen(deployed: Rehearsal, tmp_path: 
 
     def retag(fleet: Rehearsal) -> None:
         docker(fleet, "tag", image, "before:retag")
-        docker(fleet, "commit", "--change", "LABEL moved=yes", CANARY, image)
+        docker(fleet, "commit", "--pause=false", "--change", "LABEL moved=yes", CANARY, image)
 
     expected = frozenset(
         {update("service canary", "image", "mend"), update("service job", "image", "mend")}

@@ -98,7 +98,7 @@ def test_a_container_that_exits_at_start_is_reported_with_its_log(
 CONNECTIONS = [
     ("port: 1", "cannot be reached: nothing accepts connections there", "is sshd running"),
     ("known_hosts: /dev/null", "the host key of paisctl@127.0.0.1", "ssh-keyscan -p"),
-    ("host: no-such-host.invalid", "no-such-host.invalid", "name"),
+    ("host: no-such-host.invalid", "no-such-host.invalid", "ping no-such-host.invalid"),
 ]
 
 
