@@ -15,6 +15,8 @@ import pytest
 import typer
 
 from paisctl.cli.app import app
+from paisctl.pipeline import lint
+from paisctl.views.diagnostics import as_text
 
 REPOSITORY = Path(__file__).parents[2]
 STARTER = REPOSITORY / "src/paisctl/starter/README.md"
@@ -90,6 +92,16 @@ def _parse(words: list[str]) -> None:
             return
         rest = [*context._protected_args, *context.args]
         name, command, rest = command.resolve_command(context, rest)
+
+
+@pytest.mark.parametrize("name", ["add-a-device", "change-a-version", "overlays"])
+def test_inventories_of_how_tos_are_right(name: str, tmp_path: Path) -> None:
+    page = (REPOSITORY / f"docs/how-to/{name}.md").read_text("utf-8")
+    for block in re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        overlay = tmp_path / "overlay.yaml"
+        overlay.write_text(block)
+        found = lint([REPOSITORY / "inventory/pais.yaml", overlay])
+        assert list(found) == [], as_text(found)
 
 
 def test_a_wrong_command_line_would_be_noticed() -> None:
