@@ -205,7 +205,7 @@ def test_an_unhealthy_container_is_restarted(deployed: Rehearsal, tmp_path: Path
 
     expected = frozenset({update("service canary", "state", "mend")})
     play(deployed, Scenario("unhealthy", expected, by_hand=sicken), tmp_path)
-    assert deployed.containers(BOX)[CANARY]["State"]["Health"]["Status"] == "healthy"
+    wait_for(deployed, "{{.State.Health.Status}}", "healthy")
 
 
 def test_a_container_that_keeps_restarting_is_seen(deployed: Rehearsal, tmp_path: Path) -> None:

@@ -268,6 +268,31 @@ def test_waiting_for_health(dash_host: Host, states: list[str], outcome: str, pr
         assert ended(applied).log[-1] == "last words of c1"
 
 
+CHECKS = [
+    ("printf '3\\nCMD\\nask\\nit well\\n'", "exec c1 ask it well", "applied"),
+    ("printf '2\\nCMD-SHELL\\nask; it\\n'", "exec c1 /bin/sh -c ask; it", "applied"),
+    ("printf '2\\nCMD-SHELL\\nfails\\n'", "exec c1 /bin/sh -c fails", "failed"),
+    ("printf '2\\nCMD-SHELL\\nhangs\\n'", "exec c1 /bin/sh -c hangs", "failed"),
+    ("printf '2\\nCMD-SHELL\\ntwo\\nlines\\n'", "", "failed"),
+    ("printf '1\\nNONE\\n'", "", "failed"),
+]
+
+
+@pytest.mark.parametrize(("check", "asked", "outcome"), CHECKS)
+def test_a_starting_service_is_asked_before_docker_asks_it(
+    host: Host, check: str, asked: str, outcome: str
+) -> None:
+    more = f"""
+  'container inspect '*) {check} ;;
+  exec*fails) exit 1 ;;
+  exec*hangs) sleep 30 ;;
+"""
+    host.program("docker", engine("running/starting 0 always 0 t0 web", more=more))
+    applied = apply(host, stack(WaitHealthy(("web",), 1)))
+    assert applied.outcomes == {"a": outcome}
+    assert {call for call in host.calls() if call.startswith("exec")} == ({asked} - {""})
+
+
 def test_what_is_waited_for_is_told(host: Host) -> None:
     host.program("docker", engine("running/starting 0 always 0 t0 web", WELL))
     applied = apply(host, stack(WaitHealthy(("web",), 5)))
