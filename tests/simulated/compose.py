@@ -185,7 +185,9 @@ def _mounts(service: Json, stack: str, directory: str) -> list[Json]:
             read_only = options == ["ro"]
         mount = {"Type": kind, "Destination": target, "RW": not read_only}
         if kind == "bind":
-            mount["Source"] = source if source[0] == "/" else f"{directory}/{source[2:]}".rstrip("/")
+            mount["Source"] = (
+                source if source[0] == "/" else f"{directory}/{source[2:]}".rstrip("/")
+            )
         elif kind == "volume":
             mount["Name"] = f"{stack}_{source}"
             mount["Source"] = f"/var/lib/docker/volumes/{stack}_{source}/_data"

@@ -126,7 +126,8 @@ class Inventory(Model):
     )
     tags: dict[Name, str] = Field(default_factory=dict, description="Known tags, with a meaning")
     secrets_file: str = Field(
-        "secrets.yaml", description="File with the secret values, beside the inventory; never in git"
+        "secrets.yaml",
+        description="File with the secret values, beside the inventory; never in git",
     )
     secrets: dict[Identifier, Secret] = Field(default_factory=dict, description="Known secrets")
     stacks: dict[Name, dict[str, Any] | None] = Field(

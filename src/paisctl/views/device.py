@@ -58,10 +58,7 @@ def _mapping(
 def _instance(instance: Instance) -> Iterator[_Line]:
     yield (2, f"{instance.name}:", _origin(instance.mark, ""))
     for name, setting in instance.settings.items():
-        if name in instance.vars:
-            value = describe(str(instance.vars[name]))
-        else:
-            value = str(setting.value)
+        value = describe(str(instance.vars.get(name, setting.value)))
         yield (3, f"{name}: {value}", _origin(setting.mark, f"bundle {instance.name}"))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
-from os.path import commonprefix
+from itertools import groupby, takewhile
 
 from rich.text import Text
 
@@ -96,9 +95,14 @@ def _shortened(before: str, after: str) -> tuple[str, str]:
     before, after = " ".join(before.split()), " ".join(after.split())
     if len(before) + len(after) <= _LONG or not before or not after:
         return before, after
-    start = len(commonprefix([before, after]))
-    end = len(commonprefix([before[start:][::-1], after[start:][::-1]]))
+    start = _alike(before, after)
+    end = _alike(before[start:][::-1], after[start:][::-1])
     return _excerpt(before, start, end), _excerpt(after, start, end)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _excerpt(text: str, start: int, end: int) -> str:

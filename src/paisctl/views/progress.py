@@ -105,7 +105,7 @@ class _Stacks:
         self.lock = threading.Lock()
         rows = [(host.device, stack.name) for host in plan.changing for stack in host.stacks]
         self.rows: dict[tuple[str, str], tuple[Event | None, float]]
-        self.rows = {row: (None, 0.0) for row in rows}
+        self.rows = dict.fromkeys(rows, (None, 0.0))
         self.started: dict[tuple[str, str], float] = {}
 
     def listen(self, event: Event) -> None:
