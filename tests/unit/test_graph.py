@@ -58,7 +58,7 @@ def chain(tmp_path: Path) -> Path:
         tmp_path,
         {
             "web": "connects: [{export: api}]",
-            "api": "exports: {api: http}\nconnects: [{export: db}]",
+            "api": "exports: {api: http}\nconnects: [{export: db, extra_hosts: true}]",
             "db": "exports: {db: http}\nconnects: [{export: db, peers: true}]",
             "late": "exports: {late: http}\nconnects: [{export: db, after: false}]",
             "lonely": "connects: [{export: nothing, optional: true}]",
@@ -97,9 +97,11 @@ def test_the_stacks_of_a_host_are_applied_after_what_they_need(chain: Path) -> N
     assert [stack.name for stack in in_order(host.stacks)] == ["db", "api", "web", "late"]
 
 
-def test_names_of_other_devices_are_in_extra_hosts_but_not_ones_own(chain: Path) -> None:
-    api = drawn(chain)[0].hosts["one"].stacks["api"].services["app"]
-    assert api.definition["extra_hosts"] == ["three:100.64.0.3", "two:100.64.0.2"]
+def test_names_of_other_devices_are_in_extra_hosts_where_they_are_asked_for(chain: Path) -> None:
+    stacks = drawn(chain)[0].hosts["one"].stacks
+    names = stacks["api"].services["app"].definition["extra_hosts"]
+    assert names == ["three:100.64.0.3", "two:100.64.0.2"]  # and not its own
+    assert "extra_hosts" not in stacks["db"].services["app"].definition
 
 
 def test_what_one_connects_to_is_an_input_with_its_line(chain: Path) -> None:

@@ -57,6 +57,7 @@ class Connect(Model):
     peers: bool = Field(False, description="Only to the other instances of this same stack")
     after: bool = Field(True, description="The other side is applied first")
     optional: bool = Field(False, description="Nothing is wrong when no device offers it")
+    extra_hosts: bool = Field(False, description="Containers know the other devices by name, too")
 
 
 class Metrics(Model):

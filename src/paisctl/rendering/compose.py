@@ -1,6 +1,6 @@
 """A rendered Compose template to the Compose files that a host gets.
 
-- `name:` and paisctl's labels are added; `extra_hosts` come from the service graph.
+- `name:` and paisctl's labels are added, and `extra_hosts` for connections that ask for them.
 - A literal `$` stays one: Compose's own interpolation is never used, so `$` is written `$$`.
 - An environment value with a secret moves to `compose.override.yaml`, mode 0600, which Compose
   merges by itself (https://docs.docker.com/compose/how-tos/multiple-compose-files/merge/), also
@@ -28,7 +28,7 @@ def complete(document: Mapping[str, Any], hosts: Mapping[str, str]) -> dict[str,
 
     Args:
         document: the parsed Compose template.
-        hosts: names and addresses of devices that the stack connects to.
+        hosts: names and addresses of devices that its containers know by name.
     """
     services: dict[str, dict[str, Any]] = {}
     for name, definition in document["services"].items():

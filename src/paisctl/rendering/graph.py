@@ -1,7 +1,7 @@
 """The service graph: who listens where, who connects to whom. Everything else is derived.
 
-Its edges are the `connects` of the stacks that run. Scrape targets, backends, `extra_hosts`, the
-order of an apply and, later, the access policy all come from here: nobody writes a fact twice.
+Its edges are the `connects` of the stacks that run. Scrape targets, backends, the order of an apply
+and, later, the access policy all come from here: nobody writes a fact twice.
 """
 
 from __future__ import annotations
@@ -122,12 +122,12 @@ class Graph:
         }
         return sorted(needed, key=place.__getitem__)
 
-    def neighbours(self, instance: Instance) -> dict[str, str]:
-        """Names and addresses of the other devices an instance connects to."""
+    def extra_hosts(self, instance: Instance) -> dict[str, str]:
+        """Names and addresses of the other devices that an instance wants to know by name."""
         return {
             edge.target.device: edge.target.port.address
             for edge in self.edges_of(instance.key)
-            if edge.target.device != instance.device.name
+            if edge.connect.extra_hosts and edge.target.device != instance.device.name
         }
 
 

@@ -161,8 +161,7 @@ class _StackRenderer:
     def _services(
         self, document: Mapping[str, Any], files: list[FileSpec]
     ) -> dict[str, ServiceSpec]:
-        hosts = self.graph.neighbours(self.instance)
-        definitions = complete(document, hosts)
+        definitions = complete(document, self.graph.extra_hosts(self.instance))
         return {
             name: ServiceSpec(name, definition, _baked_in(name, files))
             for name, definition in sorted(definitions.items())
