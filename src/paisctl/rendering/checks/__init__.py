@@ -16,6 +16,7 @@ from paisctl.rendering.checks.ports import check_ports
 from paisctl.rendering.checks.references import check_references
 from paisctl.rendering.checks.requires import check_requires
 from paisctl.rendering.checks.stack import stacks_of
+from paisctl.rendering.checks.unsupported import check_unsupported
 from paisctl.rendering.render import Rendered
 
 
@@ -29,6 +30,7 @@ def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -
         check_used_images(stack, diagnostics)
         check_references(stack, diagnostics)
         check_exposure(stack, diagnostics)
+        check_unsupported(stack, diagnostics)
         check_mounts(stack, diagnostics)
         check_localhost(stack, rendered.graph, diagnostics)
     for device in fleet.devices.values():

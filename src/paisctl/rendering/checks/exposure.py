@@ -1,4 +1,4 @@
-"""Secrets where everyone on a host can read them: in arguments, labels and health checks."""
+"""Secrets where everyone on a host can read them: in arguments, labels, health checks and gates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from paisctl.secrets import names_in
 
 def check_exposure(stack: Stack, diagnostics: Diagnostics) -> None:
     """Report secrets outside of the environment, from where alone they move to a private file."""
-    for name in names_in(stack.spec.files[COMPOSE_FILE].content):
+    commands = [word for gate in stack.spec.gates for word in gate.command]
+    for name in names_in("".join([stack.spec.files[COMPOSE_FILE].content, *commands])):
         diagnostics.error(
             "exposed-secret",
             f"{stack.title} would show the secret `{name}` to everyone on the host, in arguments, "
