@@ -14,7 +14,8 @@ from paisctl.secrets import token
 def coerce(variable: Variable, value: Any, secrets: Collection[str]) -> Any:
     """A variable's value as its template sees it.
 
-    Sizes become numbers that print in Compose's units, secrets their tokens, all else stays.
+    Sizes become numbers that print in Compose's units, secrets their tokens, also those within lists
+    and mappings; all else stays.
 
     Raises:
         ValueError: it is not of the variable's type, or names an unknown secret.
@@ -32,7 +33,20 @@ def coerce(variable: Variable, value: Any, secrets: Collection[str]) -> Any:
     expected = {"text": str, "integer": int, "boolean": bool, "list": list, "mapping": dict}[kind]
     if not isinstance(value, expected) or (kind == "integer" and isinstance(value, bool)):
         raise ValueError(f"must be {_WORDS[kind]}, not `{value}`")
-    return value
+    return _with_tokens(value, secrets) if kind in ("list", "mapping") else value
+
+
+def _with_tokens(value: Any, secrets: Collection[str]) -> Any:
+    """A list or mapping with each `{secret: NAME}` in it replaced by its token."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    resolved = {key: _with_token(item, secrets) for key, item in items}
+    return resolved if isinstance(value, dict) else [*resolved.values()]
+
+
+def _with_token(item: Any, secrets: Collection[str]) -> Any:
+    if isinstance(item, dict) and item.keys() == {"secret"}:
+        return _secret(item, secrets)
+    return _with_tokens(item, secrets) if isinstance(item, dict | list) else item
 
 
 _WORDS = {

@@ -1,0 +1,33 @@
+"""Values of settings, as templates see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from paisctl.rendering.bundle import Variable
+from paisctl.rendering.values import coerce
+from paisctl.secrets import token
+
+
+def variable(kind: str) -> Variable:
+    return Variable.model_validate({"type": kind, "description": "Test"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "seen"),
+    [
+        ("mapping", {"A": {"secret": "key"}, "B": 1}, {"A": token("key"), "B": 1}),
+        ("mapping", {"A": {"B": [{"secret": "key"}]}}, {"A": {"B": [token("key")]}}),
+        ("list", ["x", {"secret": "key"}], ["x", token("key")]),
+        ("mapping", {"secret": "key"}, {"secret": "key"}),  # a variable that is called so
+    ],
+)
+def test_secrets_in_lists_and_mappings_are_tokens(kind: str, said: Any, seen: Any) -> None:
+    assert coerce(variable(kind), said, ["key"]) == seen
+
+
+def test_an_unknown_secret_in_a_mapping_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown secret `kye`; did you mean `key`"):
+        coerce(variable("mapping"), {"A": {"secret": "kye"}}, ["key"])
