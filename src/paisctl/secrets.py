@@ -31,6 +31,7 @@ _TOKEN = re.compile(f"{_OPEN}([a-z][a-z0-9_]*)(?::([a-z]+))?{_CLOSE}")
 _BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SECRET_NAME = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
 _DIGEST_KEY = "digest_key"
+_TELLING = 4  # characters
 
 
 def token(name: str) -> str:
@@ -129,13 +130,27 @@ class Vault:
         return f"sealed:{digest.hexdigest()[:32]}"
 
     def redact(self, text: str) -> str:
-        """Replace every secret value that occurs in a text by `(secret NAME)`."""
-        names = {value: name for name, value in self.values.items() if value}
+        """Replace every secret value that occurs in a text by `(secret NAME)`.
+
+        Also where JSON escapes it, and line by line: logs cut a text of several lines into pieces.
+        """
+        names = {
+            shown: name
+            for name, value in self.values.items()
+            for shown in (value, _in_json(value), *_lines_of(value))
+            if shown
+        }
         if not names:
             return text
         longest_first = sorted(names, key=lambda value: (-len(value), value))
         values = re.compile("|".join(map(re.escape, longest_first)))
         return values.sub(lambda match: f"(secret {names[match[0]]})", text)
+
+
+def _lines_of(value: str) -> list[str]:
+    """The lines of a value of several; a very short one would hide half of every text."""
+    lines = [line.strip() for line in value.splitlines()]
+    return [line for line in lines if len(line) >= _TELLING] if len(lines) > 1 else []
 
 
 def load_vault(path: Path) -> Vault:

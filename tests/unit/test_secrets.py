@@ -58,6 +58,14 @@ def test_redacting_prefers_the_longest_value() -> None:
     assert vault.redact("the secret sauce is secret") == "the (secret long) is (secret short)"
 
 
+def test_a_secret_of_several_lines_is_found_in_pieces_and_escaped() -> None:
+    """A log has one line at a time, and programs print what they were given as JSON."""
+    vault = Vault({"pem": '-----BEGIN\n  line "one"\nx\n'}, "key")
+    shown = vault.redact('line "one"') + vault.redact(r'{"a": "-----BEGIN\n  line \"one\"\nx\n"}')
+    assert shown == '(secret pem){"a": "(secret pem)"}'
+    assert vault.redact("x") == "x"
+
+
 @pytest.mark.parametrize("name", ["DB_PASSWORD", "apiKey", "API_KEY", "token", "PRIVATE_KEY"])
 def test_names_that_sound_secret(name: str) -> None:
     assert looks_secret(name)

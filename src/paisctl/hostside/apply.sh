@@ -53,26 +53,47 @@ begin_run() {
   PATH=$PATH:$(dirname "$DOCKER")
   unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES COMPOSE_REMOVE_ORPHANS
   STACK='' outcomes='' stopped=''
-  mkdir -p "$ROOT/stacks"
+  mkdir -p "$ROOT/stacks" || give_up "$ROOT/stacks cannot be made"
   real_root=$(cd -P "$ROOT" && pwd -P)
-  take_lock || {
-    emit refused '' "another apply is running on it: $(cat "$ROOT/lock")"
-    rm -rf "$STAGING"
-    exit 1
-  }
+  take_lock || give_up "$(cannot_lock)"
+}
+
+give_up() {
+  emit refused '' "$1"
+  rm -rf "$STAGING"
+  exit 1
 }
 
 # One apply at a time. The lock of a process that is no more is nobody's.
 take_lock() {
   claim_lock && return 0
+  # A power cut leaves an empty lock; and so does, for a moment, who is about to write it.
+  [ -s "$ROOT/lock" ] || sleep 1
+  holder=''
   read -r _ holder _ <"$ROOT/lock"
-  holder=${holder%,}
-  if kill -0 "$holder" || [ -d "/proc/$holder" ]; then
-    return 1
-  fi
+  ! is_applying "${holder%,}" || return 1
   rm -f "$ROOT/lock"
   claim_lock
 } 2>/dev/null
+
+# After a restart of the host a number may be another process's: where /proc tells, it is asked.
+is_applying() {
+  [ "$1" ] || return 1
+  if [ -r "/proc/$1/cmdline" ]; then
+    grep -q /run.sh "/proc/$1/cmdline"
+  else
+    kill -0 "$1" || [ -d "/proc/$1" ]
+  fi
+}
+
+cannot_lock() {
+  if [ -s "$ROOT/lock" ]; then
+    echo "another apply is running on it: $(cat "$ROOT/lock")"
+  else
+    rm -f "$ROOT/lock"
+    echo "$ROOT/lock cannot be written"
+  fi
+}
 
 claim_lock() (
   set -C
@@ -140,12 +161,12 @@ end_stack() {
 # One line per stack between a first and a last one, as JSON wants its commas.
 write_manifest() {
   {
-    cat "$STAGING/fragments/header"
+    cat "$STAGING/fragments/header" || return 1
     comma=''
     for line in "$STAGING"/fragments/*.line; do
       [ -f "$line" ] || continue
       printf '%s\n' "$comma"
-      cat "$line"
+      cat "$line" || return 1
       comma=,
     done
     printf '\n}}\n'

@@ -19,7 +19,9 @@ sha256() {
   fi
 }
 
+# Nothing of a delivery that is not carried out stays: there are secrets in it.
 refuse() {
+  [ -z "$staging" ] || rm -rf "$staging"
   printf '@paisctl {"event":"refused","detail":"%s"}\n' "$1"
   exit 1
 }
@@ -28,17 +30,20 @@ main() {
   LC_ALL=C
   export LC_ALL
   umask 022
+  staging=''
   mkdir -p "$ROOT" || refuse 'its managed directory cannot be made'
   staging=$ROOT/staging/$RUN
   umask 077
   { mkdir -p "$ROOT/staging" && mkdir "$staging"; } || refuse 'no staging directory can be made'
   printf '@paisctl {"event":"ready"}\n'
-  head -c "$SIZE" >"$staging/delivery.tar" || refuse 'the delivery cannot be stored'
+  head -c "$SIZE" >"$staging/delivery.tar" ||
+    refuse 'the delivery cannot be stored, perhaps for want of space'
   arrived=$(sha256 <"$staging/delivery.tar")
   [ "${arrived%% *}" = "$DIGEST" ] || refuse 'the delivery arrived damaged'
   umask 022
   # o: the files belong to whoever runs this, not to numbers in the archive.
-  (cd "$staging" && tar xof delivery.tar) || refuse 'the delivery cannot be unpacked'
+  (cd "$staging" && tar xof delivery.tar) ||
+    refuse 'the delivery cannot be unpacked, perhaps for want of space'
   rm -f "$staging/delivery.tar"
   exec sh "$staging/run.sh"
 }

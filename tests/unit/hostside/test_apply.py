@@ -365,7 +365,8 @@ def test_empty_directories_go_with_the_last_file(host: Host) -> None:
 
 def test_one_apply_at_a_time(host: Host) -> None:
     host.program("docker", engine(WELL))
-    with subprocess.Popen(["sleep", "60"]) as other:
+    # What an apply is called in the list of processes.
+    with subprocess.Popen(["/staging/r/run.sh", "60"], executable="sleep") as other:
         lock = host.write("lock", f"process {other.pid}, ann@laptop\n")
         applied = apply(host, stack(COMPOSE))
         assert "another apply is running" in applied.result.problem
@@ -376,6 +377,15 @@ def test_one_apply_at_a_time(host: Host) -> None:
     assert lock.exists()
     assert apply(host, stack(COMPOSE)).outcomes == {"a": "applied"}
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("text", ["", "\n", f"process {os.getpid()}, ann@laptop\n"])
+def test_a_lock_of_no_apply_is_nobodys(dash_host: Host, text: str) -> None:
+    """Left empty by a power cut; or its number was given to another process since."""
+    dash_host.program("docker", engine(WELL))
+    dash_host.write("lock", text)
+    assert apply(dash_host, stack(COMPOSE)).outcomes == {"a": "applied"}
+    assert not (dash_host.root / "lock").exists()
 
 
 def test_a_root_that_belongs_to_root_is_written_through_sudo(dash_host: Host) -> None:
@@ -456,3 +466,32 @@ def test_a_damaged_delivery_changes_nothing(host: Host) -> None:
     assert "arrived damaged" in next(lines)
     assert answer.wait() == 1
     assert not (host.root / "stacks").exists()
+    assert list((host.root / "staging").iterdir()) == []
+
+
+def test_a_delivery_that_is_cut_off_leaves_no_secrets_behind(host: Host) -> None:
+    host.program("docker", engine(WELL))
+    target = host.target()
+    delivery = pack(
+        HostPlan("box", (stack(COMPOSE),)),
+        target,
+        probe(target),
+        VAULT,
+        Run("run-1", "ann@laptop"),
+    )
+    with subprocess.Popen(
+        ["sh"],
+        env={"PATH": host.search, "HOME": str(host.home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(delivery.receive)
+        process.stdin.flush()
+        assert b"ready" in process.stdout.readline()
+        process.stdin.write(delivery.archive[:-4096])
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=20)
+    assert list((host.root / "staging").iterdir()) == []
