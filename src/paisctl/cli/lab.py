@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,8 +60,7 @@ def up(
     lab = _lab(name, state)
     hosts = lab.up(pipeline.desire(inventory), devices or [])
     typer.echo(f"lab {lab.name}: {len(hosts)} hosts are up", err=True)
-    files = " ".join(f"-i {_shown(path)}" for path in (*inventory, lab.overlay))
-    typer.echo(f"next: paisctl {files} plan", err=True)
+    typer.echo(f"next: {_plan_command([*inventory, lab.overlay])}", err=True)
 
 
 @app.command()
@@ -167,5 +168,12 @@ def _replace_process(command: list[str]) -> None:
         raise PaisctlError(f"`{command[0]}` is not installed here") from error
 
 
+def _plan_command(inventory: Iterable[Path]) -> str:
+    """Each file once: with the lab in use already, its overlay is part of the inventory."""
+    files = dict.fromkeys(map(_shown, inventory))
+    return shlex.join(["paisctl", *(word for file in files for word in ("-i", str(file))), "plan"])
+
+
 def _shown(path: Path) -> Path:
+    path = path.absolute()
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
