@@ -8,6 +8,7 @@ import json
 import math
 import shlex
 import tarfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -102,13 +103,14 @@ def _entry(name: str, line: str) -> bytes:
 
 def _archive(contents: dict[str, bytes]) -> bytes:
     """A tar archive; GNU's format, since BusyBox and macOS read its long names."""
-    buffer = io.BytesIO()
+    buffer, now = io.BytesIO(), time.time()
     with tarfile.open(
         fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape"
     ) as archive:
         for path, content in contents.items():
             member = tarfile.TarInfo(path)
             member.size = len(content)
+            member.mtime = now  # else a person on the host finds files of 1970
             member.mode = 0o600  # `install_file` gives a file its own mode
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
