@@ -208,17 +208,24 @@ def test_an_unhealthy_container_is_restarted(deployed: Rehearsal, tmp_path: Path
     wait_for(deployed, "{{.State.Health.Status}}", "healthy")
 
 
+def stop_crashing(fleet: Rehearsal) -> None:
+    volume = docker(fleet, "volume", "inspect", "--format", "{{.Mountpoint}}", "canary_data")
+    fleet.root(BOX, "rm", "-f", f"{volume.strip()}/crash")
+
+
 def test_a_container_that_keeps_restarting_is_seen(deployed: Rehearsal, tmp_path: Path) -> None:
     def crash(fleet: Rehearsal) -> None:
         docker(fleet, "exec", CANARY, "touch", "/data/crash")
-        docker(fleet, "exec", CANARY, "kill", "-TERM", "1")
+        docker(fleet, "restart", "--time", "1", CANARY)
         # Docker doubles its pause before each restart: after some, the pause is long enough.
         wait_for(fleet, "{{ge .RestartCount 7}} {{.State.Status}}", "true restarting")
-        volume = docker(fleet, "volume", "inspect", "--format", "{{.Mountpoint}}", "canary_data")
-        fleet.root(BOX, "rm", f"{volume.strip()}/crash")
+        stop_crashing(fleet)
 
     expected = frozenset({update("service canary", "state", "mend")})
-    play(deployed, Scenario("restarting", expected, by_hand=crash), tmp_path)
+    try:
+        play(deployed, Scenario("restarting", expected, by_hand=crash), tmp_path)
+    finally:
+        stop_crashing(deployed)
     assert deployed.containers(BOX)[CANARY]["State"]["Status"] == "running"
 
 
