@@ -229,19 +229,38 @@ check_file() {
   docker run --rm --network none --user 0:0 --entrypoint "$program" "$@"
 }
 
-# What a path of the stack's directory holds now, with what was delivered laid over it.
+# What a path of the stack's directory holds now, with what was delivered laid over it. No link that
+# somebody has put there is written through.
 preview() {
   shown=$STAGING/preview/$STACK/$1 live=$DIRECTORY/$1 new=$STAGING/files/stacks/$STACK/$1
   rm -rf "$shown"
   mkdir -p "$(dirname "$shown")" || return 1
-  if [ -e "$live" ]; then
-    cp -R "$live" "$shown" || return 1
+  if [ -f "$new" ]; then
+    cp "$new" "$shown"
+    return
+  fi
+  if [ -f "$live" ]; then
+    cp "$live" "$shown"
+    return
+  fi
+  contained "$live" && mkdir -p "$shown" || return 1
+  if [ -d "$live" ]; then
+    cp -RP "$live/." "$shown/" || return 1
   fi
   if [ -d "$new" ]; then
-    mkdir -p "$shown" && cp -R "$new/." "$shown/"
-  elif [ -f "$new" ]; then
-    cp "$new" "$shown"
+    drop_links "$new" "$shown" && cp -R "$new/." "$shown/"
   fi
+}
+
+# drop_links NEW SHOWN: remove the links in SHOWN that are in the way of what is in NEW.
+drop_links() {
+  # shellcheck disable=SC2016 # the inner shell expands it
+  (cd "$1" && find . ! -name . -exec sh -c '
+    shown=$1
+    shift
+    for path do
+      [ ! -L "$shown/$path" ] || rm -f "$shown/$path"
+    done' sh "$2" {} +)
 }
 
 # ---- containers ------------------------------------------------------------------------------

@@ -59,15 +59,26 @@ def _schema_problems(document: Any) -> Iterator[tuple[Path_, str]]:
         unknown = list(_unknown_keys(deepest))
         for key in unknown:
             yield (*path, key), f"{_dotted(path)} has an unknown key `{key}`"
-        if not unknown:
+        # With nothing but known keys it only repeats that something is wrong inside of one.
+        if not unknown and deepest.validator != "unevaluatedProperties":
             yield path, f"{_dotted(path)}: {_worded(deepest)}"
 
 
 def _unknown_keys(error: ValidationError) -> Iterator[str]:
     if error.validator in ("additionalProperties", "unevaluatedProperties"):
         # The message is all that says which keys they are: `('a', 'b' were unexpected)`.
+        # A key whose value is wrong counts as unexpected, too, and then so do all beside it.
         document: Any = error.instance
-        yield from (key for key in document if f"'{key}'" in error.message)
+        known = _known_keys(error.schema)
+        unexpected = (key for key in document if f"'{key}'" in error.message)
+        yield from (key for key in unexpected if key not in known and key[:2] != "x-")
+
+
+def _known_keys(schema: Any) -> set[str]:
+    """The properties of a schema, with those of the definitions that it is put together from."""
+    parts = [part["$ref"].rpartition("/")[2] for part in schema.get("allOf", [])]
+    definitions = _validator().schema["$defs"]
+    return set(schema.get("properties", {})).union(*(_known_keys(definitions[p]) for p in parts))
 
 
 def _worded(error: ValidationError) -> str:

@@ -330,6 +330,40 @@ def test_nothing_is_written_through_a_link_that_leaves_the_root(host: Host, tmp_
     assert [path.name for path in outside.iterdir()] == ["victim"]
 
 
+CHECKED = CheckFile("config/f", FileCheck("web", ("test",)), "image:1", ("config:/etc/x",))
+
+
+def test_checking_a_file_writes_through_no_link(host: Host, tmp_path: Path) -> None:
+    """The files to check are laid over a copy of what is there, and there a link may be."""
+    host.program("docker", engine(WELL, more="  run*) ;;"))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "f").write_text("untouched")
+    config = host.root / "stacks/a/config"
+    files = (InstallFile(FileSpec(path, "new")) for path in ("config/f", "config/d/f"))
+    changes = stack(CHECKED, *files, entry="")
+
+    config.parent.mkdir(parents=True)
+    config.symlink_to(outside)
+    end = ended(apply(host, changes))
+    assert end.step.startswith("check")
+    assert "leads out of" in end.message
+
+    config.unlink()
+    config.mkdir()
+    (config / "f").symlink_to(outside / "f")
+    (config / "mine").symlink_to("f")
+    assert apply(host, changes).outcomes == {"a": "applied"}
+    assert (config / "f").read_text() == "new"
+    assert (config / "mine").is_symlink()
+
+    (config / "d/f").unlink()
+    (config / "d").rmdir()
+    (config / "d").symlink_to(outside)
+    assert "leads out of" in ended(apply(host, changes)).message
+    assert {path.name: path.read_text() for path in outside.iterdir()} == {"f": "untouched"}
+
+
 def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(host: Host) -> None:
     host.program("docker", engine(WELL))
     victim = host.home / "victim"
