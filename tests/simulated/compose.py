@@ -85,8 +85,8 @@ def _config(service: Json, stack: str, name: str) -> Json:
         "Image": service["image"],
         "Env": [f"{key}={value}" for key, value in (defaults | own).items()],
         "Labels": IMAGE_DEFAULTS["Labels"] | compose | labels,
-        "Cmd": _words(service.get("command")) or IMAGE_DEFAULTS["Cmd"],
-        "Entrypoint": _words(service.get("entrypoint")) or IMAGE_DEFAULTS["Entrypoint"],
+        "Cmd": _words(service.get("command"), IMAGE_DEFAULTS["Cmd"]),
+        "Entrypoint": _words(service.get("entrypoint"), IMAGE_DEFAULTS["Entrypoint"]),
         "Healthcheck": _health_check(service.get("healthcheck")),
         "User": _text(service.get("user", IMAGE_DEFAULTS["User"])),
         "StopSignal": service.get("stop_signal", ""),
@@ -96,8 +96,17 @@ def _config(service: Json, stack: str, name: str) -> Json:
 
 def _host_config(service: Json, network: str) -> Json:
     policy, _, retries = str(service.get("restart", "no")).partition(":")
+    resources = service.get("deploy", {}).get("resources", {})
+    limits, reserved = resources.get("limits", {}), resources.get("reservations", {})
     return {
-        "Memory": _bytes(service.get("mem_limit", 0)),
+        "Memory": _bytes(service.get("mem_limit", limits.get("memory", 0))),
+        "MemoryReservation": _bytes(service.get("mem_reservation", reserved.get("memory", 0))),
+        "NanoCpus": int(float(service.get("cpus", limits.get("cpus", 0))) * 10**9),
+        "CpuShares": service.get("cpu_shares", 0),
+        "CpuPeriod": service.get("cpu_period", 0),
+        "CpuQuota": service.get("cpu_quota", 0),
+        "CpusetCpus": service.get("cpuset", ""),
+        "PidsLimit": service.get("pids_limit", limits.get("pids")),
         "RestartPolicy": {"Name": policy, "MaximumRetryCount": int(retries or 0)},
         "PortBindings": _ports(service.get("ports", [])),
         "CapAdd": [f"CAP_{c}" if c != "ALL" else c for c in service.get("cap_add", [])] or None,
@@ -127,8 +136,11 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _words(command: Any) -> list[str] | None:
-    return shlex.split(command) if isinstance(command, str) else command
+def _words(command: Any, default: list[str]) -> list[str] | None:
+    """An empty command is not the image's: it clears that."""
+    if command is None:
+        return default
+    return (shlex.split(command) if isinstance(command, str) else command) or None
 
 
 def _bytes(size: Any) -> int:
@@ -148,7 +160,7 @@ def _health_check(check: Json | None) -> Json | None:
         return None
     if check.get("disable"):
         return {"Test": ["NONE"]}
-    test = check["test"]
+    test = check.get("test")
     return {
         "Test": ["CMD-SHELL", test] if isinstance(test, str) else test,
         "Interval": _nanoseconds(check.get("interval", "0s")),
@@ -183,11 +195,10 @@ def _mounts(service: Json, stack: str, directory: str) -> list[Json]:
             source, target, *options = volume.split(":")
             kind = "bind" if source.startswith((".", "/")) else "volume"
             read_only = options == ["ro"]
-        mount = {"Type": kind, "Destination": target, "RW": not read_only}
+        mount = {"Type": kind, "Destination": target.rstrip("/") or "/", "RW": not read_only}
         if kind == "bind":
-            mount["Source"] = (
-                source if source[0] == "/" else f"{directory}/{source[2:]}".rstrip("/")
-            )
+            absolute = source if source[0] == "/" else f"{directory}/{source[2:]}"
+            mount["Source"] = absolute.rstrip("/") or "/"
         elif kind == "volume":
             mount["Name"] = f"{stack}_{source}"
             mount["Source"] = f"/var/lib/docker/volumes/{stack}_{source}/_data"

@@ -10,7 +10,7 @@ import yaml
 from paisctl.reconcile.threeway import differences
 from paisctl.rendering.compose import complete, compose_files
 from paisctl.resources.compose import ServiceSpec, fields
-from paisctl.resources.container import Container, live_fields
+from paisctl.resources.container import Container, image_fields, live_fields, with_inherited
 from tests.simulated.compose import image, inspect, read_project
 
 DIRECTORY = "/opt/paisctl/stacks/web"
@@ -24,6 +24,7 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     "ports": {"ports": ["80:80", "127.0.0.1:81:81", "[fd7a::1]:82:82", "53:53/udp"]},
     "one port on two addresses": {"ports": ["10.0.0.1:80:80", "10.0.0.2:80:80"]},
     "mounts": {"volumes": ["data:/data", "./conf:/etc/x:ro", "/srv/y:/y", "./:/here"]},
+    "mounts that end in a slash": {"volumes": ["/srv/y/:/y/", "./conf/:/x/", "data:/data/"]},
     "long mounts": {
         "volumes": [
             {"type": "bind", "source": "./conf", "target": "/x", "read_only": True},
@@ -33,6 +34,16 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     },
     "memory": {"mem_limit": "1536m"},
     "memory in bytes": {"mem_limit": 123456789},
+    "processors": {"cpus": 1.5, "cpu_shares": 512, "cpuset": "0-2", "pids_limit": 100},
+    "processor quota": {"cpu_quota": 50000, "cpu_period": 25000, "mem_reservation": "64m"},
+    "limits of a deployment": {
+        "deploy": {
+            "resources": {
+                "limits": {"cpus": "0.5", "memory": "1g", "pids": 50},
+                "reservations": {"memory": "512m"},
+            }
+        }
+    },
     "restart": {"restart": "on-failure:3"},
     "check": {
         "healthcheck": {
@@ -84,6 +95,36 @@ def test_a_container_without_it_differs(name: str) -> None:
     _, container, found = made({})
     wanted = fields(service, "web", DIRECTORY)
     assert differences(wanted, live_fields(container, found), wanted)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [{"command": []}, {"command": ""}, {"entrypoint": [], "command": ["serve"]}],
+    ids=str,
+)
+def test_what_is_cleared_of_the_image_is_as_wanted(definition: dict[str, Any]) -> None:
+    service, container, found = made(definition)
+    wanted = fields(service, "web", DIRECTORY)
+    live = with_inherited(live_fields(container, found), image_fields(found), wanted)
+    assert differences(wanted, live, wanted) == []
+
+
+@pytest.mark.parametrize("check", [{"test": ["CMD", "x"], "retries": 2}, {"interval": "1s"}])
+def test_parts_of_a_health_check_that_the_image_adds_are_no_difference(
+    check: dict[str, Any],
+) -> None:
+    service, container, found = made({"healthcheck": check})
+    own = {"Test": ["CMD", "own"], "Interval": 30 * 10**9, "Timeout": 5 * 10**9, "Retries": 3}
+    config = container.inspected["Config"]
+    asked = {key: value for key, value in config["Healthcheck"].items() if value}
+    config["Healthcheck"] = own | asked  # as Docker merges them
+    found = found | {"Config": found["Config"] | {"Healthcheck": own}}
+    wanted = fields(service, "web", DIRECTORY)
+    live = with_inherited(live_fields(container, found), image_fields(found), wanted)
+    assert differences(wanted, live, wanted) == []
+    config["Healthcheck"]["Timeout"] = 10**9
+    live = with_inherited(live_fields(container, found), image_fields(found), wanted)
+    assert [d.field for d in differences(wanted, live, wanted)] == ["health check"]
 
 
 def test_the_compose_file_has_labels_and_no_lone_dollar() -> None:

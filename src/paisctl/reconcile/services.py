@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from paisctl.inventory.leaks import leak
 from paisctl.manifest import sealed_environment
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, Comparison
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
-from paisctl.resources.container import Container, image_fields, live_fields
+from paisctl.resources.container import Container, image_fields, live_fields, with_inherited
 from paisctl.secrets import describe, looks_secret
 
 _REVIVALS = {
@@ -120,6 +121,8 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
 def _differences(stack: Comparison, service: ServiceSpec, container: Container) -> list[Difference]:
     directory = stack.state.directory(stack.spec.name)
     before = stack.applied.services.get(service.name)
+    if container.digest == service.digest:
+        before = service  # it was made just so, even if that apply never came to its record
     sealed = sealed_environment(service, stack.vault)
     was_sealed = stack.applied.sealed.get(service.name, {})
     wanted = fields(service, stack.spec.project, directory) | _named(sealed)
@@ -128,9 +131,7 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
         applied = fields(before, stack.spec.project, directory) | _named(was_sealed)
     image = stack.state.images.get(container.image_id, {})
     live = live_fields(container, image)
-    for name, value in image_fields(image).items():
-        if wanted.get(name) is not None and live.get(name) is None:
-            live[name] = value  # asked for what the image does anyway
+    live = with_inherited(live, image_fields(image), wanted)
     live = _seal(stack, live, {*sealed, *was_sealed})
     found = differences(wanted, live, applied)
     if found or container.digest == service.digest:
@@ -157,15 +158,21 @@ def _named(sealed: Mapping[str, str]) -> Fields:
 def _seal(stack: Comparison, live: Fields, secret: set[str]) -> Fields:
     """Replace secret environment values by keyed digests before anything else sees them.
 
-    A variable that paisctl does not know, but that sounds like a secret, shows nothing at all.
+    A variable that paisctl does not know, but that looks like a secret, shows nothing at all.
     """
     for name, value in live.items():
         kind, _, variable = name.partition(" ")
         if kind == "environment" and variable in secret:
             live[name] = stack.vault.seal(value)
-        elif kind == "environment" and looks_secret(variable) and variable not in _plain(stack):
+        elif (
+            kind == "environment" and variable not in _plain(stack) and _is_private(variable, value)
+        ):
             live[name] = "sealed:"
     return live
+
+
+def _is_private(variable: str, value: str) -> bool:
+    return looks_secret(variable) or leak(variable, value) is not None
 
 
 def _plain(stack: Comparison) -> set[str]:

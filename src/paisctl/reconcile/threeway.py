@@ -16,6 +16,15 @@ _MISSING = object()
 # A container shows these even when nobody asked for them, so they count only when somebody did.
 _OPTIONAL = ("user", "stop signal", "stop timeout")
 
+# What 0 means in these.
+_LIMITS = (
+    "memory limit",
+    "memory reservation",
+    "process limit",
+    "processor limit",
+    "processor shares",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -94,12 +103,16 @@ def _pairs(value: Mapping[str, Any], keys: list[str]) -> str:
 def _text(name: str, value: Any) -> str:
     if value is _MISSING or value is None or value in ("", [], {}):
         return NOT_SET
-    if name == "memory limit":
-        return format_size(value) if value else "none"
+    if name in _LIMITS and not value:
+        return "none"
+    if name in ("memory limit", "memory reservation"):
+        return format_size(value)
     match value:
         case bool():
             said = str(value).lower()
-        case float():  # only durations are not whole numbers
+        case float() if name == "processor limit":
+            said = f"{value:g}"
+        case float():
             said = f"{value:g} s"
         case list():
             said = " ".join(map(str, value))

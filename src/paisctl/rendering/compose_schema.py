@@ -77,7 +77,8 @@ def _unknown_keys(error: ValidationError) -> Iterator[str]:
 def _known_keys(schema: Any) -> set[str]:
     """The properties of a schema, with those of the definitions that it is put together from."""
     parts = [part["$ref"].rpartition("/")[2] for part in schema.get("allOf", [])]
-    definitions = _validator().schema["$defs"]
+    whole: Any = _validator().schema
+    definitions = whole["$defs"]
     return set(schema.get("properties", {})).union(*(_known_keys(definitions[p]) for p in parts))
 
 
@@ -118,9 +119,25 @@ def _whole_number(value: Any) -> int:
         raise ValueError(f"`{value}` is not a whole number") from None
 
 
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{value}` is not a number") from None
+
+
 _READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
     ("mem_limit",): parse_size,
+    ("mem_reservation",): parse_size,
+    ("cpus",): _number,
+    ("cpu_shares",): _whole_number,
+    ("cpu_quota",): _whole_number,
+    ("cpu_period",): _whole_number,
+    ("pids_limit",): _whole_number,
     ("deploy", "resources", "limits", "memory"): parse_size,
+    ("deploy", "resources", "limits", "cpus"): _number,
+    ("deploy", "resources", "limits", "pids"): _whole_number,
+    ("deploy", "resources", "reservations", "memory"): parse_size,
     ("stop_grace_period",): parse_duration,
     ("healthcheck", "interval"): parse_duration,
     ("healthcheck", "timeout"): parse_duration,

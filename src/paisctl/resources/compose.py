@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from posixpath import normpath
 from typing import Any
 
 from paisctl.inventory.types import parse_duration, parse_size
@@ -80,12 +81,13 @@ def fields(service: ServiceSpec, project: str, directory: str) -> Fields:
         result[f"environment {key}"] = value
     for key, value in as_mapping(definition.get("labels")).items():
         result[f"label {key}"] = value
-    result["command"] = argv(definition.get("command"))
-    result["entrypoint"] = argv(definition.get("entrypoint"))
+    # An empty one clears the image's, and Docker shows nothing then.
+    result["command"] = argv(definition.get("command")) or None
+    result["entrypoint"] = argv(definition.get("entrypoint")) or None
     result["ports"] = sorted(_ports(definition.get("ports") or []))
     result["mounts"] = sorted(_mounts(definition.get("volumes") or [], project, directory))
     result["networks"] = _networks(definition, project)
-    result["memory limit"] = _memory(definition)
+    result |= _limits(definition)
     result["restart policy"] = str(definition.get("restart", "no"))
     result["health check"] = _healthcheck(definition.get("healthcheck"))
     result["capabilities added"] = _capabilities(definition.get("cap_add"))
@@ -101,7 +103,8 @@ def fields(service: ServiceSpec, project: str, directory: str) -> Fields:
     if "stop_signal" in definition:
         result["stop signal"] = str(definition["stop_signal"])
     if "stop_grace_period" in definition:
-        result["stop timeout"] = parse_duration(definition["stop_grace_period"])
+        # Compose passes whole seconds on.
+        result["stop timeout"] = float(int(parse_duration(definition["stop_grace_period"])))
     return result
 
 
@@ -127,9 +130,12 @@ def _mounts(volumes: list[Any], project: str, directory: str) -> Iterator[str]:
         if isinstance(volume, dict) and volume.get("type") == "tmpfs":
             continue
         source, target, read_only = _mount(volume)
+        target = normpath(target)
         if source.startswith("."):
-            source = f"{directory}/{source[1:].lstrip('/')}".rstrip("/")
-        elif not source.startswith(("/", "~")):
+            source = normpath(f"{directory}/{source}")
+        elif source.startswith("/"):
+            source = normpath(source)
+        else:
             source = f"{project}_{source}"
         yield f"{source}:{target}{':ro' if read_only else ''}"
 
@@ -163,11 +169,27 @@ def _networks(definition: Mapping[str, Any], project: str) -> list[str]:
     return sorted(f"{project}_{name}" for name in names)
 
 
-def _memory(definition: Mapping[str, Any]) -> int:
+def _limits(definition: Mapping[str, Any]) -> Fields:
+    """What `docker update` can change, from Compose's two places for it; 0 means none."""
     resources = (definition.get("deploy") or {}).get("resources") or {}
-    limits = resources.get("limits") or {}
-    limit = definition.get("mem_limit", limits.get("memory"))
-    return parse_size(limit) if limit else 0
+    limits, reservations = resources.get("limits") or {}, resources.get("reservations") or {}
+    memory = definition.get("mem_limit", limits.get("memory"))
+    reserved = definition.get("mem_reservation", reservations.get("memory"))
+    return {
+        "memory limit": parse_size(memory) if memory else 0,
+        "memory reservation": parse_size(reserved) if reserved else 0,
+        "processor limit": _processors(definition, limits),
+        "processor shares": int(definition.get("cpu_shares") or 0),
+        "processors": scalar(definition.get("cpuset")),
+        "process limit": max(int(definition.get("pids_limit", limits.get("pids")) or 0), 0),
+    }
+
+
+def _processors(definition: Mapping[str, Any], limits: Mapping[str, Any]) -> float:
+    """How many processors' time it may use; CFS quota and period are in microseconds."""
+    cpus = float(definition.get("cpus", limits.get("cpus")) or 0)
+    quota = int(definition.get("cpu_quota") or 0)
+    return cpus or max(quota, 0) / int(definition.get("cpu_period") or 100_000)
 
 
 def _capabilities(value: Any) -> list[str]:
@@ -187,9 +209,9 @@ def _healthcheck(value: Any) -> dict[str, Any] | None:
     test = value.get("test")
     if value.get("disable") or test in (["NONE"], "NONE"):
         return {"test": ["NONE"]}
-    result: dict[str, Any] = {
-        "test": ["CMD-SHELL", test] if isinstance(test, str) else [scalar(t) for t in test or []]
-    }
+    result: dict[str, Any] = {}
+    if test:  # else the image's
+        result["test"] = ["CMD-SHELL", test] if isinstance(test, str) else list(map(scalar, test))
     for key in ("interval", "timeout", "start_period"):
         if key in value:
             result[key] = parse_duration(value[key])

@@ -14,6 +14,7 @@ from paisctl.resources.compose import LABEL_DIGEST, LABEL_STACK, Fields
 
 _COMPOSE = "com.docker.compose."
 _NANOSECONDS = 1e9
+_CPU_PERIOD = 100_000  # microseconds, the kernel's default
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def live_fields(container: Container, image: Mapping[str, Any]) -> Fields:
     mode = str(host.get("NetworkMode", ""))
     result["networks"] = [mode] if mode in ("host", "none") else container.networks
     result["memory limit"] = int(host.get("Memory") or 0)
+    result |= _limits(host)
     result["restart policy"] = _restart_policy(host.get("RestartPolicy") or {})
     check = _unless_default(config.get("Healthcheck"), default.get("Healthcheck"))
     result["health check"] = _healthcheck(check)
@@ -136,6 +138,27 @@ def image_fields(image: Mapping[str, Any]) -> Fields:
     result |= {f"label {name}": value for name, value in (default.get("Labels") or {}).items()}
     result["command"], result["entrypoint"] = default.get("Cmd"), default.get("Entrypoint")
     result["health check"] = _healthcheck(default.get("Healthcheck"))
+    return result
+
+
+def with_inherited(live: Fields, image: Fields, wanted: Fields) -> Fields:
+    """What a container does, told as it was asked for.
+
+    What was asked for is in it although the image does the same by itself; parts of a health check
+    that were not asked for and are the image's are not (moby daemon/commit.go, `merge`).
+    """
+    asked_anyway = {
+        name: value
+        for name, value in image.items()
+        if wanted.get(name) is not None and live.get(name) is None
+    }
+    result = live | asked_anyway
+    asked, check = wanted.get("health check"), result.get("health check")
+    if asked and check:
+        default = image.get("health check") or {}
+        result["health check"] = {
+            key: value for key, value in check.items() if key in asked or default.get(key) != value
+        }
     return result
 
 
@@ -185,6 +208,19 @@ def _is_anonymous(mount: Mapping[str, Any]) -> bool:
     name = str(mount.get("Name", ""))
     is_hash = len(name) == 64 and all(c in "0123456789abcdef" for c in name)
     return mount["Type"] == "volume" and is_hash
+
+
+def _limits(host: Mapping[str, Any]) -> Fields:
+    """What `docker update` can change, besides memory and restarts."""
+    quota, period = int(host.get("CpuQuota") or 0), int(host.get("CpuPeriod") or 0)
+    cpus = (host.get("NanoCpus") or 0) / _NANOSECONDS
+    return {
+        "memory reservation": int(host.get("MemoryReservation") or 0),
+        "processor limit": cpus or max(quota, 0) / (period or _CPU_PERIOD),
+        "processor shares": int(host.get("CpuShares") or 0),
+        "processors": str(host.get("CpusetCpus") or ""),
+        "process limit": max(int(host.get("PidsLimit") or 0), 0),
+    }
 
 
 def _restart_policy(policy: Mapping[str, Any]) -> str:
