@@ -95,7 +95,7 @@ def happen(box: SimulatedHost, events: Json) -> None:
         if change is None:
             del box.files[f"stacks/{path}"]
         else:
-            mode, content = box.files[f"stacks/{path}"]
+            mode, content = box.files.get(f"stacks/{path}", ("0644", b""))
             text = change.get("text", content.decode()).encode()
             box.files[f"stacks/{path}"] = (change.get("mode", mode), text)
     for reference in events.get("moved_tags", []):

@@ -27,13 +27,16 @@ def file_changes(stack: Comparison) -> Iterator[Change]:
     for path, file in stack.spec.files.items():
         if path not in _COMPOSE_FILES:
             yield from _file(stack, file)
-    for path in stack.applied.files:
+    for path in dict.fromkeys((*stack.applied.files, OVERRIDE_FILE)):
         if path not in stack.spec.files and stack.file_state(path):
             stack.needed.unlink.append(path)
             if path not in _COMPOSE_FILES:
                 yield stack.change(
                     Action.DELETE, f"file {path}", Cause.ORPHAN, reason="no longer rendered"
                 )
+            elif path not in stack.applied.files:
+                reason = "not written by paisctl; Compose would merge it"
+                yield stack.change(Action.DELETE, f"file {path}", Cause.DRIFT, reason=reason)
 
 
 def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Change]:
@@ -66,7 +69,7 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
     if live != wanted:
         stack.needed.install(file)
         yield _content(stack, file, _cause(stack, file.path, wanted, live), disruption)
-    elif was not in ("", wanted) and file.action != "none":
+    elif stack.was_applied and was != wanted and file.action != "none":
         stack.needed.act_on(file)
         yield stack.change(
             Action.UPDATE,

@@ -65,8 +65,9 @@ def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[O
         *(InstallFile(file) for _, file in sorted(needed.files.items())),
         *(RemoveFile(path) for path in needed.unlink),
         *(DisconnectNetwork(*each) for each in needed.disconnect),
-        *_signals(needed),
+        *_signals(needed, None),
         *_services(spec, needed),
+        *_signals(needed, Verb.UNPAUSE),
         *_proofs(spec, needed),
     )
 
@@ -85,12 +86,15 @@ def _checks(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
             yield CheckFile(path, file.check, service.image, relative_mounts(service))
 
 
-def _signals(needed: Needed) -> list[Operation]:
-    """A service that starts anew reads its files anyway."""
+def _signals(needed: Needed, verb: Verb | None) -> list[Operation]:
+    """Signals to the services to which nothing else, or only `verb`, is done.
+
+    A service that starts anew reads its files anyway; one that was only paused does not.
+    """
     return [
         SignalService(service, signal)
         for service, signal in sorted(needed.signals.items())
-        if service not in needed.services
+        if needed.services.get(service) is verb
     ]
 
 
