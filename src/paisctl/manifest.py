@@ -8,6 +8,7 @@ secret: definitions carry tokens, and secret values are there as keyed digests o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from paisctl.resources.file import FileState
 from paisctl.secrets import Vault, has_token
 
 VERSION = 1
+_NAME = re.compile(r"[a-z0-9-]+")  # of a stack: also the name of a directory
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ class Manifest:
 
 
 class UnusableManifest(ValueError):
-    """A manifest that is damaged, of a newer version, or not ours; the message says which."""
+    """A manifest that is damaged, or not ours; the message says which."""
+
+
+class NewerManifest(UnusableManifest):
+    """A manifest that a newer paisctl has written, and knows how to read."""
 
 
 def parse_manifest(text: str) -> Manifest:
@@ -64,33 +70,43 @@ def parse_manifest(text: str) -> Manifest:
     if not isinstance(data, dict) or not isinstance(data.get("paisctl"), int):
         raise UnusableManifest("its manifest.json was not written by paisctl")
     if data["paisctl"] > VERSION:
-        raise UnusableManifest("its manifest.json was written by a newer paisctl; upgrade this one")
+        raise NewerManifest("its manifest.json was written by a newer paisctl")
     try:
-        stacks = {name: _parse_stack(name, entry) for name, entry in data["stacks"].items()}
+        stacks = {
+            name: _parse_stack(name, entry) for name, entry in _mapping(data["stacks"]).items()
+        }
         return Manifest(int(data["generation"]), stacks)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UnusableManifest("its manifest.json is damaged: parts are missing") from None
 
 
-def _parse_stack(name: str, entry: Mapping[str, Any]) -> AppliedStack:
+def _parse_stack(name: str, entry: Any) -> AppliedStack:
+    if not _NAME.fullmatch(name):
+        raise ValueError
     services = {
-        service: ServiceSpec(service, value["definition"], value["mounted"])
-        for service, value in entry["services"].items()
+        service: ServiceSpec(service, _mapping(value["definition"]), _mapping(value["mounted"]))
+        for service, value in _mapping(entry["services"]).items()
     }
     files = {
         path: FileState(path, value["mode"], value["digest"])
-        for path, value in entry["files"].items()
+        for path, value in _mapping(entry["files"]).items()
     }
     return AppliedStack(
         name,
         services,
-        {service: value["sealed"] for service, value in entry["services"].items()},
+        {service: _mapping(value["sealed"]) for service, value in entry["services"].items()},
         files,
         frozenset(path for path, value in entry["files"].items() if value["secret"]),
-        entry["inputs"],
+        _mapping(entry["inputs"]),
         entry["bundle"],
         json.dumps(entry, sort_keys=True, ensure_ascii=True),
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
 
 
 def manifest_line(stack: StackSpec, vault: Vault) -> str:

@@ -194,6 +194,6 @@ def test_run_sh_reads_like_the_plan() -> None:
     plan = HostPlan("k6", (StackPlan("it's", operations=(Pull("a b"),)),))
     assert run_script(plan, {"ROOT": "/my root", "WHO": "ann"}) == (
         "ROOT='/my root'\nWHO=ann\nexport ROOT WHO\n"
-        '. "$STAGING/apply.sh"\n. "$STAGING/wait.sh"\n\nbegin_run\n\n'
+        '. "$STAGING/apply.sh"\n. "$STAGING/files.sh"\n. "$STAGING/wait.sh"\n\nbegin_run\n\n'
         "begin_stack 'it'\"'\"'s'\nstep 'pull a b' pull 'a b'\nend_stack\n\nend_run\n"
     )

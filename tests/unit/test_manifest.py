@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,13 @@ def broken() -> list[str]:
         {"stacks": {"db": None}},
         {"stacks": {"db": {"services": {"db": {}}}}},
         {"generation": None},
+        {"stacks": {"../db": whole["stacks"]["db"]}},
+        *({"stacks": {"db": whole["stacks"]["db"] | {key: []}}} for key in ("inputs", "files")),
     ]
+    for key in ("definition", "mounted", "sealed"):
+        db = copy.deepcopy(whole["stacks"]["db"])
+        db["services"]["db"][key] = 7
+        changes.append({"stacks": {"db": db}})
     return texts + [json.dumps(whole | change) for change in changes]
 
 

@@ -35,7 +35,8 @@ from paisctl.plan import HostPlan, StackPlan
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 
-_SHELL_FILES = ("apply.sh", "wait.sh", "probe.sh")
+_WORDS = ("apply.sh", "files.sh", "wait.sh")  # what a run.sh is written in
+_SHELL_FILES = (*_WORDS, "probe.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,8 @@ def run_script(plan: HostPlan, settings: dict[str, str]) -> str:
         (
             assignments(**settings),
             f"export {' '.join(settings)}\n",
-            '. "$STAGING/apply.sh"\n. "$STAGING/wait.sh"\n\nbegin_run\n',
+            *(f'. "$STAGING/{name}"\n' for name in _WORDS),
+            "\nbegin_run\n",
             *(line for stack in plan.stacks for line in _stack_lines(stack)),
             "\nend_run\n",
         )

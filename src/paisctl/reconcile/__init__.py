@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from paisctl.desired import HostSpec, StackSpec
-from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
+from paisctl.manifest import Manifest, NewerManifest, UnusableManifest, parse_manifest
 from paisctl.observed import HostState
 from paisctl.operation import Operation, RemoveFile, RemoveProject
 from paisctl.plan import (
@@ -54,6 +54,8 @@ def reconcile_host(
         return HostPlan(spec.device, problem=state.problem, hint=state.hint)
     try:
         manifest = parse_manifest(state.manifest)
+    except NewerManifest as error:
+        return HostPlan(spec.device, problem=str(error), hint="upgrade paisctl on this machine")
     except UnusableManifest as error:
         hint = (
             f"move {state.root}/manifest.json away on {spec.device}; "
