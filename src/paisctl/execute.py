@@ -32,7 +32,7 @@ def execute(
     """Apply a plan to all hosts that it changes, side by side, with one execution on each.
 
     A stack begins when the stacks of the plan that it needs have been applied, and is skipped when
-    one of them was not. An interrupt lets every host finish the stack it is in, and goes on up.
+    one of them was not, or is on a host that could not be read. An interrupt lets every host finish the stack it is in, and goes on up.
 
     Args:
         plan: what to do.
@@ -46,7 +46,7 @@ def execute(
         UsageError: the plan's stacks need one another in a circle.
     """
     hosts = in_common_order(plan)
-    coordinator = Coordinator(needs_within(plan))
+    coordinator = Coordinator(needs_within(plan), [host.device for host in plan.problems])
     listener = one_at_a_time(listener)
     run = Run(f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}", _who())
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]

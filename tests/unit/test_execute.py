@@ -102,6 +102,21 @@ def test_what_the_plan_does_not_change_is_not_waited_for() -> None:
     assert ends(results) == {"m7/haproxy": ("applied", "")}
 
 
+def test_what_needs_a_host_that_could_not_be_read_is_skipped() -> None:
+    transports = {
+        "m7": says(event("waiting", "haproxy"), event("skipped", "haproxy")),
+        "pi": applies("app"),
+    }
+    unread = HostPlan("k6", problem="it is switched off")
+    plan = [unread, host("m7", haproxy=[("k6", "qdrant")]), host("pi", app=[])]
+    results, events = run(plan, transports)
+    assert ends(results) == {
+        "m7/haproxy": ("skipped", "it needs qdrant on k6, which could not be read"),
+        "pi/app": ("applied", ""),
+    }
+    assert not any(isinstance(e, StackWaiting) for e in events)
+
+
 def test_what_needs_a_failed_stack_is_skipped_and_so_on_up() -> None:
     failed = event("failed", "qdrant", step="pull x", detail="no network", log=["1", "2"])
     transports = {

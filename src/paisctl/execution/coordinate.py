@@ -26,11 +26,13 @@ class Coordinator:
     """What has become of every stack of a plan; hosts' threads report to it and ask it.
 
     Args:
-        needs: for each stack of the plan, the stacks of the plan that come before it.
+        needs: for each stack of the plan, the stacks that come before it.
+        unread: hosts that could not be read: what needs them does not begin.
     """
 
-    def __init__(self, needs: Mapping[Key, Collection[Key]]) -> None:
+    def __init__(self, needs: Mapping[Key, Collection[Key]], unread: Collection[str] = ()) -> None:
         self._needs = needs
+        self._unread = frozenset(unread)
         self._ended: dict[Key, StackEnded] = {}
         self._stopped = False
         self._changed = threading.Condition()
@@ -55,37 +57,45 @@ class Coordinator:
     def waits_for(self, key: Key) -> list[Key]:
         """What a stack still has to wait for."""
         with self._changed:
-            return self._open_needs(key)
+            return [] if self._obstacle(key) else self._open_needs(key)
 
     def may_begin(self, key: Key) -> tuple[Word, str]:
         """Wait until it is clear whether a stack may begin; the text says why not."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopped or self._failed_need(key) or not self._open_needs(key)
+                lambda: self._stopped or self._obstacle(key) or not self._open_needs(key)
             )
             if self._stopped:
                 return Word.STOP, "stopped before it began"
-            failed = self._failed_need(key)
-            if failed is None:
-                return Word.GO, ""
-            return Word.SKIP, f"it needs {failed.stack} on {failed.device}, which {_what(failed)}"
+            obstacle = self._obstacle(key)
+            return (Word.SKIP, obstacle) if obstacle else (Word.GO, "")
 
     def _open_needs(self, key: Key) -> list[Key]:
         return [need for need in self._needs[key] if need not in self._ended]
 
-    def _failed_need(self, key: Key) -> StackEnded | None:
-        ends = (self._ended.get(need) for need in self._needs[key])
-        return next((end for end in ends if end and end.outcome is not Outcome.APPLIED), None)
-
-
-def _what(end: StackEnded) -> str:
-    return "failed" if end.outcome is Outcome.FAILED else "was not applied"
+    def _obstacle(self, key: Key) -> str:
+        """Why a stack cannot begin any more; empty while it still can."""
+        for device, stack in self._needs[key]:
+            if device in self._unread:
+                return f"it needs {stack} on {device}, which could not be read"
+            end = self._ended.get((device, stack))
+            if end and end.outcome is not Outcome.APPLIED:
+                what = "failed" if end.outcome is Outcome.FAILED else "was not applied"
+                return f"it needs {stack} on {device}, which {what}"
+        return ""
 
 
 def needs_within(plan: Plan) -> dict[Key, list[Key]]:
-    """The needs among the stacks of a plan; what it does not change is there already."""
+    """The needs among the stacks of a plan, and those on hosts that could not be read.
+
+    What else it does not change is there already.
+    """
     stacks = {(host.device, stack.name): stack for host in plan.hosts for stack in host.stacks}
-    return {key: [n for n in stack.needs if n in stacks] for key, stack in stacks.items()}
+    unread = {host.device for host in plan.problems}
+    return {
+        key: [need for need in stack.needs if need in stacks or need[0] in unread]
+        for key, stack in stacks.items()
+    }
 
 
 def in_common_order(plan: Plan) -> list[HostPlan]:
