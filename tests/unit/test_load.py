@@ -142,3 +142,9 @@ def test_selecting_what_is_not_there(
     with pytest.raises(UsageError) as caught:
         select(fleet, names, selector)
     assert says in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_selecting_where_nothing_is_deployed_to(tmp_path: Path) -> None:
+    fleet = loaded(tmp_path, "devices: {one: null, two: null, mac: null}")
+    with pytest.raises(UsageError, match="no device in the inventory that is deployed to"):
+        select(fleet)

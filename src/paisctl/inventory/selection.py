@@ -25,6 +25,8 @@ def select(fleet: Fleet, names: Iterable[str] = (), selector: str | None = None)
     """
     deployed = {name: d for name, d in fleet.devices.items() if d.device.deploy}
     chosen = [match for name in names for match in _named(name, fleet, deployed)]
+    if not deployed:
+        raise UsageError("there is no device in the inventory that is deployed to")
     wanted = list(dict.fromkeys(chosen)) if chosen else list(deployed)
     if selector:
         terms = [_term(text) for text in selector.split(",")]
