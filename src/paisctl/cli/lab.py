@@ -55,11 +55,13 @@ def up(
       paisctl lab up k6 m7-1 nas
     """
     from paisctl import pipeline
+    from paisctl.views.console import plural
 
     inventory = settings(context).inventory
     lab = _lab(name, state)
     hosts = lab.up(pipeline.desire(inventory), devices or [])
-    typer.echo(f"lab {lab.name}: {len(hosts)} hosts are up", err=True)
+    are = "is" if len(hosts) == 1 else "are"
+    typer.echo(f"lab {lab.name}: {plural(len(hosts), 'host')} {are} up", err=True)
     typer.echo(f"next: {_plan_command([*inventory, lab.overlay])}", err=True)
 
 
@@ -136,9 +138,11 @@ def down(
     Example:
       paisctl lab down
     """
+    from paisctl.views.console import plural
+
     lab = _lab(name, state)
-    removed = lab.down(images=images)
-    typer.echo(f"lab {lab.name}: {removed} hosts removed, nothing of it is left", err=True)
+    removed = plural(lab.down(images=images), "host")
+    typer.echo(f"lab {lab.name}: {removed} removed, nothing of it is left", err=True)
 
 
 def _lab(name: str | None, state: Path | None) -> Lab:

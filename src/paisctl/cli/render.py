@@ -31,6 +31,7 @@ def render(
     from paisctl import pipeline
     from paisctl.cli.choose import choose
     from paisctl.secrets import describe
+    from paisctl.views.console import plural
 
     desired = pipeline.desire(settings(context).inventory)
     chosen, _ = choose(desired, devices, on, None)
@@ -44,7 +45,7 @@ def render(
                 else:
                     _write(output / path, text, int(file.mode, 8))
     if output is not None:
-        typer.echo(f"rendered {len(chosen)} hosts into {output}", err=True)
+        typer.echo(f"rendered {plural(len(chosen), 'host')} into {output}", err=True)
 
 
 def _write(path: Path, text: str, mode: int) -> None:

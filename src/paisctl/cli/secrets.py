@@ -21,6 +21,7 @@ def init(context: typer.Context) -> None:
     """
     from paisctl import pipeline
     from paisctl.secrets import init_secrets
+    from paisctl.views.console import plural
 
     fleet = pipeline.desire(settings(context).inventory).fleet
     lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
@@ -28,7 +29,7 @@ def init(context: typer.Context) -> None:
     made = init_secrets(path, lengths)
     for name in made:
         typer.echo(f"generated {name}")
-    typer.echo(f"{path} has {len(lengths)} secrets (mode 0600); never commit it", err=True)
+    typer.echo(f"{path} has {plural(len(lengths), 'secret')} (mode 0600); never commit it", err=True)
 
 
 @app.command("list")
