@@ -29,7 +29,9 @@ def init(context: typer.Context) -> None:
     made = init_secrets(path, lengths)
     for name in made:
         typer.echo(f"generated {name}")
-    typer.echo(f"{path} has {plural(len(lengths), 'secret')} (mode 0600); never commit it", err=True)
+    typer.echo(
+        f"{path} has {plural(len(lengths), 'secret')} (mode 0600); never commit it", err=True
+    )
 
 
 @app.command("list")
