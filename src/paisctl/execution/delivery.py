@@ -106,7 +106,11 @@ def _archive(contents: dict[str, bytes]) -> bytes:
     """A tar archive; GNU's format, since BusyBox and macOS read its long names."""
     buffer, now = io.BytesIO(), time.time()
     with tarfile.open(
-        fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape"
+        fileobj=buffer,
+        mode="w",
+        format=tarfile.GNU_FORMAT,
+        encoding="utf-8",  # else names would be written as this machine's locale has it
+        errors="surrogateescape",
     ) as archive:
         for path, content in contents.items():
             member = tarfile.TarInfo(path)
