@@ -45,8 +45,9 @@ golden: setup    ## Rewrite the expected outputs, to be reviewed with git diff
 bench: setup     ## Measure: rendering, scaling
 	$(PYTHON) -m benchmarks
 
-docs: setup      ## Rewrite the generated reference pages
+docs: setup      ## Rewrite the generated reference pages and the inventory's schema
 	$(PYTHON) scripts/generate-docs
+	paisctl schema > inventory/pais.schema.json
 
 lock: setup      ## Lock the newest dependencies that pyproject.toml allows
 	uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 \

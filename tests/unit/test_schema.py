@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def reference() -> Any:
 
 def test_it_is_a_schema(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
+
+
+def test_the_one_beside_the_inventory_is_current(schema: dict[str, Any]) -> None:
+    """Editors read it there: the first line of the inventory names it. `make docs` writes it."""
+    assert json.loads((ROOT / "inventory" / "pais.schema.json").read_text("utf-8")) == schema
 
 
 def test_the_reference_inventory_meets_it(schema: dict[str, Any]) -> None:
