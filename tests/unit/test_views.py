@@ -212,9 +212,9 @@ def test_a_table_of_states() -> None:
         Row("m7-1", problem="gone"),
     ]
     assert status_view.as_table(rows).splitlines() == [
-        "HOST  SERVICE  WANTED     STATE    DIFFERS  SINCE (UTC)",
-        "k6    qdrant   1          healthy  -        2026-05-04 10:20",
-        "k6    old/app  (nothing)  running  orphan   -",
+        "HOST  SERVICE  WANTED     RUNNING  STATE    DIFFERS  SINCE (UTC)",
+        "k6    qdrant   1          1        healthy  -        2026-05-04 10:20",
+        "k6    old/app  (nothing)  1        running  orphan   -",
         "? m7-1  gone",
         "2 services: 2 well, 1 not as wanted; 1 host could not be read",
     ]

@@ -18,8 +18,8 @@ def status(
 ) -> None:
     """Show what runs where, and whether it is as wanted.
 
-    One line per service: the version wanted, its state, how it differs (pending, drift, both or
-    orphan), and since when it runs.
+    One line per service: the version wanted and the one that is there, its state, how it differs
+    (pending, drift, both or orphan), and since when it runs.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from paisctl.status import Row
 from paisctl.views.console import plural, render
 from paisctl.views.json import FORMAT, dump
 
-_HEADINGS = ("HOST", "SERVICE", "WANTED", "STATE", "DIFFERS", "SINCE (UTC)")
+_HEADINGS = ("HOST", "SERVICE", "WANTED", "RUNNING", "STATE", "DIFFERS", "SINCE (UTC)")
 _STYLES = {"healthy": "green", "running": "green", "starting": "yellow"}
 
 
@@ -38,9 +38,13 @@ def as_table(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     name = row.service if row.service == row.stack else f"{row.stack}/{row.service}"
-    tag = row.wanted.partition("@")[0].rpartition(":")[2] if row.wanted else "(nothing)"
+    wanted, running = _tag(row.wanted) or "(nothing)", _tag(row.running) or "-"
     since = row.since[:16].replace("T", " ")
-    return (row.device, name, tag, row.state, row.differs or "-", since or "-")
+    return (row.device, name, wanted, running, row.state, row.differs or "-", since or "-")
+
+
+def _tag(image: str) -> str:
+    return image.partition("@")[0].rpartition(":")[2]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], style: str) -> Text:
