@@ -33,6 +33,7 @@ _SIGNS = {
     Outcome.FAILED: ("✗", "red"),
     Outcome.SKIPPED: ("-", "yellow"),
 }
+_SPINNER = Spinner("dots")
 
 
 @contextmanager
@@ -46,24 +47,26 @@ def watch_probes() -> Iterator[Listener]:
         with Live(get_renderable=view.show, console=Console(stderr=True), transient=True):
             yield view.listen
     seconds = time.monotonic() - started
-    print(f"read {plural(view.done, 'host')} in {seconds:.1f} s", file=sys.stderr)  # noqa: T201
+    print(f"read {plural(view.read, 'host')} in {seconds:.1f} s", file=sys.stderr)  # noqa: T201
 
 
 class _Probes:
     def __init__(self) -> None:
         self.waiting: dict[str, float] = {}
-        self.done = 0
+        self.read = 0
+        self.spinner = Spinner("dots")  # one for all frames, or it would stand still
 
     def listen(self, event: Event) -> None:
         if isinstance(event, Probing):
             self.waiting[event.device] = time.monotonic()
         elif isinstance(event, Probed):
             self.waiting.pop(event.device, None)
-            self.done += 1
+            self.read += not event.problem
 
     def show(self) -> RenderableType:
         names = ", ".join(self.waiting)
-        return Spinner("dots", f"reading {names}" if names else "reading")
+        self.spinner.update(text=f"reading {names}")
+        return self.spinner
 
 
 @contextmanager
@@ -134,7 +137,7 @@ class _Stacks:
 def _sign(event: Event | None) -> RenderableType:
     if isinstance(event, StackEnded):
         return Text(*_SIGNS[event.outcome])
-    return Spinner("dots") if isinstance(event, StepStarted) else Text("·")
+    return _SPINNER if isinstance(event, StepStarted) else Text("·")
 
 
 def _doing(event: Event | None) -> str:
