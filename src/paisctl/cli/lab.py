@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.context import DEFAULT, Devices, settings
+from paisctl.cli.context import DEFAULT, Devices, Settings, settings
 
 if TYPE_CHECKING:
     from paisctl.lab.lab import Lab
@@ -57,8 +57,8 @@ def up(
     from paisctl import pipeline
     from paisctl.views.console import plural
 
-    inventory = settings(context).inventory
     lab = _lab(name, state)
+    inventory = _real_fleet(settings(context), lab.overlay).inventory
     hosts = lab.up(pipeline.desire(inventory), devices or [])
     are = "is" if len(hosts) == 1 else "are"
     typer.echo(f"lab {lab.name}: {plural(len(hosts), 'host')} {are} up", err=True)
@@ -172,10 +172,18 @@ def _replace_process(command: list[str]) -> None:
         raise PaisctlError(f"`{command[0]}` is not installed here") from error
 
 
+def _real_fleet(given: Settings, overlay: Path) -> Settings:
+    """The inventory without the lab's own overlay, which is there when the lab is in use already.
+
+    With it, a device that is not in the lab yet could not be added, and would not be kept out of
+    the new overlay: the next apply would reach the real one.
+    """
+    return Settings(tuple(path for path in given.given if path.resolve() != overlay))
+
+
 def _plan_command(inventory: Iterable[Path]) -> str:
-    """Each file once: with the lab in use already, its overlay is part of the inventory."""
-    files = dict.fromkeys(map(_shown, inventory))
-    return shlex.join(["paisctl", *(word for file in files for word in ("-i", str(file))), "plan"])
+    words = (word for path in inventory for word in ("-i", str(_shown(path))))
+    return shlex.join(["paisctl", *words, "plan"])
 
 
 def _shown(path: Path) -> Path:
