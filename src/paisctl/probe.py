@@ -102,6 +102,9 @@ def _problem(target: Target, document: dict[str, Any]) -> tuple[str, str] | None
     if host["root_state"] == "denied":
         owner = f"sudo install -d -o {host['user']} {host['root']}"
         return (f"{host['user']} may not write to {target.root}, nor use `sudo -n`", owner)
+    if host["root_state"] == "closed":
+        hint = f"on the host: sudo chmod a+rx {host['root']}, and the directories above it"
+        return (f"{host['user']} may not look into {target.root}", hint)
     return None
 
 

@@ -53,6 +53,8 @@ find_root() {
   # Asked again with all rights: a directory on the way may be closed to us.
   if [ "$root_state" != denied ] && ! $files_sudo test -e "$root"; then
     root_state=absent
+  elif [ "$root_state" = sudo ] && ! [ -x "$root" ]; then
+    root_state=closed # its files could not be told from missing ones
   fi
 }
 
@@ -87,7 +89,7 @@ try_docker() {
   fi
   PATH=$PATH:$(dirname "$docker") # for credential helpers beside it
   case $SUDO:$root_state in
-    yes:* | :sudo) attempts='sudo plain' ;;
+    yes:* | :sudo | :closed) attempts='sudo plain' ;;
     *) attempts='plain sudo' ;;
   esac
   for attempt in $attempts; do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,15 @@ def test_a_root_below_home(host: Host) -> None:
     host.program("docker", ENGINE)
     target = Target("box", host.transport, "~/some where", ("image:1",))
     assert probe(target).root == f"{host.home}/some where"
+
+
+def test_a_root_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(host: Host) -> None:
+    host.program("docker", ENGINE)
+    answer = host.transport.run("sh -s", (PARAMETERS + script("probe.sh")).encode())
+    closed = re.sub(rb'"root_state":"[a-z]+"', b'"root_state":"closed"', answer.stdout)
+    state = understand(host.target(), closed)
+    assert "may not look into" in state.problem
+    assert state.hint.startswith("on the host: sudo chmod a+rx ")
 
 
 def test_noise_around_the_document(dash_host: Host) -> None:
