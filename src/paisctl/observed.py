@@ -68,7 +68,8 @@ class HostState:
         name = reference.removeprefix("docker.io/").removeprefix("library/")
         repository, _, digest = name.partition("@")
         if digest:
-            name = f"{repository.rpartition(':')[0] or repository}@{digest}"
+            path, slash, last = repository.rpartition("/")
+            name = f"{path}{slash}{last.partition(':')[0]}@{digest}"
         for image_id, image in self.images.items():
             if name in (image.get("RepoTags") or []) or name in (image.get("RepoDigests") or []):
                 return image_id
