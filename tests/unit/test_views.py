@@ -23,7 +23,9 @@ from paisctl.plan import (
     count,
 )
 from paisctl.report import Report
+from paisctl.secrets import token
 from paisctl.status import Row
+from paisctl.views import device as device_view
 from paisctl.views import human
 from paisctl.views import json as json_view
 from paisctl.views import status as status_view
@@ -228,3 +230,7 @@ def test_a_table_of_nothing() -> None:
 def test_the_tag_of_a_pinned_image_is_its_tag() -> None:
     row = Row("k6", "q", "q", "registry:5000/q:v1.2@sha256:" + "0" * 64, "", "missing")
     assert "  v1.2  " in status_view.as_table([row])
+
+
+def test_a_secret_within_a_setting_is_shown_as_its_name() -> None:
+    assert device_view._yaml({"A": token("key")}) == '{"A": "(secret key)"}'

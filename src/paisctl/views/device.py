@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,15 +52,21 @@ def _mapping(
             yield from [(depth, f"{key}:", ""), *inner] if inner else []
         else:
             mark = device.source.values.get(here)
-            said = ", ".join(map(str, value)) if isinstance(value, list) else value
-            yield (depth, f"{key}: {said}", _origin(mark, "default"))
+            yield (depth, f"{key}: {_yaml(value)}", _origin(mark, "default"))
 
 
 def _instance(instance: Instance) -> Iterator[_Line]:
     yield (2, f"{instance.name}:", _origin(instance.mark, ""))
     for name, setting in instance.settings.items():
-        value = describe(str(instance.vars.get(name, setting.value)))
-        yield (3, f"{name}: {value}", _origin(setting.mark, f"bundle {instance.name}"))
+        value = instance.vars.get(name, setting.value)
+        yield (3, f"{name}: {_yaml(value)}", _origin(setting.mark, f"bundle {instance.name}"))
+
+
+def _yaml(value: Any) -> str:
+    """A value on one line, with secrets as names."""
+    if isinstance(value, dict | list | bool):
+        return describe(json.dumps(value, ensure_ascii=False))
+    return describe(str(value))
 
 
 def _origin(mark: Mark | None, otherwise: str) -> str:
