@@ -19,7 +19,7 @@ from paisctl.lab.engine import docker_errors
 from paisctl.lab.hosts import USER, Hosts, LabHost
 from paisctl.lab.images import Images, Say
 from paisctl.lab.keys import ensure_key_pair
-from paisctl.lab.overlay import SECRETS_FILE, overlay_of, write_overlay
+from paisctl.lab.overlay import PREFIX, SECRETS_FILE, overlay_of, write_overlay
 from paisctl.lab.profiles import profile_for
 from paisctl.lab.replacements import ServiceImage, replacement
 from paisctl.secrets import init_secrets
@@ -214,6 +214,6 @@ def _images_of(host: HostSpec) -> dict[ServiceImage, str]:
 
 def _subnets(name: str) -> Iterable[str]:
     """All subnets that a lab may have, in an order that differs between labs."""
-    subnets = list(_SUBNETS.subnets(new_prefix=24))
+    subnets = list(_SUBNETS.subnets(new_prefix=PREFIX))
     start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(subnets)
     return (str(subnet) for subnet in subnets[start:] + subnets[:start])

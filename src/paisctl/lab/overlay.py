@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import ipaddress
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from paisctl.pipeline import Desired
 
 SECRETS_FILE = "secrets.yaml"
+PREFIX = 24  # of a lab's network
 
 _HEADER = (
     "# Written by `paisctl lab up`: the fleet's inventory with the lab's hosts in its place.\n"
@@ -25,14 +27,17 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
     """Build the overlay. `directory` is where the lab keeps its keys.
 
     A device keeps its architecture and memory, so that lint says of the lab what it says of the
-    fleet; devices that are not in the lab are not deployed to. The lab has secrets of its own, so
-    that a rehearsal never spreads the real ones.
+    fleet. Devices that are not in the lab are not deployed to, and get addresses of the lab's
+    network that nobody has: a rehearsal must never reach the real machines. Nor does it spread
+    their secrets: the lab has its own.
     """
     by_device = {host.device: host for host in hosts}
+    vacant = _vacant_addresses([host.address for host in by_device.values()])
     devices: dict[str, dict[str, Any]] = {
-        name: _device(by_device[name], directory) if name in by_device else {"deploy": False}
-        for name, device in desired.fleet.devices.items()
-        if name in by_device or device.device.deploy
+        name: _device(by_device[name], directory)
+        if name in by_device
+        else {"address": next(vacant), "deploy": False}
+        for name in desired.fleet.devices
     }
     stacks: dict[str, Any] = {}
     for (device, stack), instance in desired.graph.instances.items():
@@ -52,6 +57,14 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
 
 def write_overlay(overlay: Mapping[str, Any], path: Path) -> None:
     path.write_text(_HEADER + yaml.safe_dump(overlay, sort_keys=False), "utf-8")
+
+
+def _vacant_addresses(taken: Collection[str]) -> Iterator[str]:
+    """Addresses of the lab's network from its upper end, far from those that hosts get."""
+    network = ipaddress.ip_network(f"{min(taken)}/{PREFIX}", strict=False)
+    return (
+        str(address) for address in reversed(list(network.hosts())) if str(address) not in taken
+    )
 
 
 def _device(host: LabHost, directory: Path) -> dict[str, Any]:

@@ -37,8 +37,17 @@ def test_a_lab_host_is_reached_at_its_own_port_with_the_labs_keys() -> None:
 
 def test_what_is_not_in_the_lab_is_not_deployed_to() -> None:
     devices = overlay()["devices"]
-    assert devices["nas"] == {"deploy": False}
+    assert devices["nas"]["deploy"] is False
     assert {name for name, device in devices.items() if "ssh" in device} == {"k6", "mac-mini"}
+
+
+def test_no_address_of_the_real_fleet_is_left_in_a_lab() -> None:
+    """Prometheus and HAProxy name every device; from a lab they must not reach the real ones."""
+    addresses = [device["address"] for device in overlay()["devices"].values()]
+    assert len(addresses) == 18
+    assert all(address.startswith("10.213.0.") for address in addresses)
+    vacant = [address for address in addresses if address != "10.213.0.10"]
+    assert len(vacant) == len(set(vacant)) == 16
 
 
 def test_images_are_replaced_once_per_stack_and_keep_the_inventorys_tag() -> None:
