@@ -49,8 +49,12 @@ def apply(
         if not plan:
             raise typer.Exit(int(bool(plan.problems)))
         _ask(yes)
-        with watch_apply(plan) as listener:
-            results = session.apply(plan, listener)
+        try:
+            with watch_apply(plan) as listener:
+                results = session.apply(plan, listener)
+        except KeyboardInterrupt:
+            typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
+            raise
         report = Report(plan, results, session.verify(results, stacks))
     typer.echo(human.report(report), nl=False)
     raise typer.Exit(int(not report.succeeded))
@@ -61,4 +65,6 @@ def _ask(yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on", "add --yes to apply without being asked")
-    typer.confirm("\nApply these changes?", abort=True, err=True)
+    if not typer.confirm("\nApply these changes?", err=True):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(1)

@@ -13,12 +13,15 @@ from paisctl.errors import AuthenticationRefused, HostError, HostUnreachable
 from paisctl.transports import SshSettings
 from paisctl.transports.authentication import KeysWithoutPrompts
 from paisctl.transports.hostkeys import StrictHostKeys
+from paisctl.transports.keepalive import keep_alive
 from paisctl.transports.openssh import ResolvedHost, resolve
 from paisctl.transports.ssh import lost
 
-_KEEPALIVE = 15  # seconds; also what keeps a home router's NAT table awake
+_OPENING = 15  # seconds for a new channel
 _TCP = (socket.AF_INET, socket.AF_INET6)
 _SILENCE = 60_000  # milliseconds until unanswered packets mean that the host is gone
+# What paramiko says when it has waited for the other side's first line in vain.
+_NO_BANNER = ("No existing session", "Error reading SSH protocol banner")
 
 # Errors reach the user as exceptions; without this, Python prints paramiko's own log as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -48,7 +51,7 @@ class Connections:
             ConnectionLost: the connection broke since it was made.
         """
         try:
-            channel = self._connections[-1].transport.open_session(timeout=_KEEPALIVE)
+            channel = self._connections[-1].transport.open_session(timeout=_OPENING)
             channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise lost(self.name) from error
@@ -150,7 +153,7 @@ def _open(
             f"{host} accepts our key, but wants a password or a code as well",
             f"allow a key alone for {host.user} in the host's sshd_config",
         )
-    connection.transport.set_keepalive(_KEEPALIVE)
+    keep_alive(connection.transport)
 
 
 def _refused(
@@ -183,6 +186,11 @@ def _unreachable(host: ResolvedHost, error: Exception) -> HostUnreachable:
         return HostUnreachable(
             f"{host} cannot be reached: nothing accepts connections there",
             f"is sshd running on it, and is this its port? {ssh}",
+        )
+    if str(error) in _NO_BANNER:
+        return HostUnreachable(
+            f"{host} takes the connection, but says nothing within {host.connect_timeout:g} s",
+            f"is it overloaded, or is only what stands before it awake? {ssh}",
         )
     reason = str(error) or "it closed the connection"
     return HostUnreachable(f"{host} cannot be reached: {reason}", ssh)
