@@ -42,8 +42,8 @@ def change(**values: Any) -> Change:
     return Change(**(known | values))
 
 
-def plan(*changes: Change, problem: str = "") -> Plan:
-    host = HostPlan("k6", (StackPlan("qdrant", changes),) if changes else ())
+def plan(*changes: Change, problem: str = "", entry: str = "{}") -> Plan:
+    host = HostPlan("k6", (StackPlan("qdrant", changes, entry=entry),) if changes else ())
     other = HostPlan("m7-1", problem=problem, hint="look") if problem else HostPlan("m7-1")
     return Plan((host, other))
 
@@ -187,6 +187,12 @@ def test_a_report_of_failure_says_what_to_do() -> None:
         "    next: mend the cause, then paisctl apply k6 --stack qdrant",
         "Not done: of 1 stack, 1 failed.",
     ]
+
+
+def test_a_stack_that_could_not_be_removed_is_not_named_in_a_selection() -> None:
+    """The inventory does not know it any more, so that `--stack` would refuse it."""
+    report = Report(plan(IMAGE, entry=""), {"k6": ended(Outcome.FAILED)}, plan(IMAGE))
+    assert "    next: mend the cause, then paisctl apply k6" in human.report(report).splitlines()
 
 
 def test_what_still_differs_after_an_apply_is_no_success() -> None:

@@ -153,9 +153,15 @@ def report(report: Report) -> str:
 
 
 def _report_lines(report: Report) -> Iterator[Text]:
+    removed = {
+        (host.device, stack.name)
+        for host in report.plan.hosts
+        for stack in host.stacks
+        if not stack.entry
+    }
     for result in report.results.values():
         for end in result.stacks.values():
-            yield from _end_lines(end)
+            yield from _end_lines(end, is_known=(end.device, end.stack) not in removed)
         if result.problem:
             yield Text.assemble(("? ", "red"), (f"{result.device}  ", "bold"), result.problem)
             if result.changing:
@@ -167,7 +173,8 @@ def _report_lines(report: Report) -> Iterator[Text]:
     yield Text(_verdict(report), "bold")
 
 
-def _end_lines(end: StackEnded) -> Iterator[Text]:
+def _end_lines(end: StackEnded, *, is_known: bool) -> Iterator[Text]:
+    """How a stack ended; only one that the inventory knows can be named in a selection."""
     address = f"{end.device}/compose:{end.stack}"
     if end.outcome is Outcome.APPLIED:
         yield Text.assemble(("✓ ", "green"), (address, "bold"), "  applied and read back")
@@ -180,7 +187,8 @@ def _end_lines(end: StackEnded) -> Iterator[Text]:
     for line in end.log:
         yield Text(f"    | {line}", "dim")
     if end.outcome is Outcome.FAILED:
-        yield Text(f"    next: mend the cause, then paisctl apply {end.device} --stack {end.stack}")
+        selection = f"{end.device} --stack {end.stack}" if is_known else end.device
+        yield Text(f"    next: mend the cause, then paisctl apply {selection}")
 
 
 def _verdict(report: Report) -> str:
