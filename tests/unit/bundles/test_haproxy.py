@@ -159,7 +159,11 @@ def test_a_reload_fails_no_request_and_keeps_the_process(
 def test_a_node_that_stops_fails_no_request(
     balancer: tuple[LoadBalancer, list[ThreadingHTTPServer], str],
 ) -> None:
+    """Until its check notices, too: at that moment requests under way there are cut on purpose."""
     haproxy, nodes, _ = balancer
+    with socket.create_connection(("127.0.0.1", haproxy.ports["9999"])) as api:
+        api.sendall(b"disable health qdrant/m7-1\n")
+        assert api.recv(4096).strip() == b""
     nodes[1].shutdown()
     nodes[1].server_close()
     assert {haproxy.get("6333", "/") for _ in range(30)} == {200}
