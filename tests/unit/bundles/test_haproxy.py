@@ -33,6 +33,10 @@ def test_haproxy_asks_every_node_whether_it_is_ready(mac_mini: Path) -> None:
         assert f"    server {name} 100.64.0.{address}:6334 port 6333\n" in config
 
 
+# A server that is stopped here drops the sockets it has, as a dying process does.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 class _Qdrant(BaseHTTPRequestHandler):
     """Answers one request per connection: a stopped server then has none left, as a dead process."""
 
