@@ -10,11 +10,17 @@ from paisctl.observed import HostState
 
 
 class Outcome(StrEnum):
-    """How a stack of a plan ended."""
+    """How a stack of a plan ended.
+
+    `failed`: left as it was when it failed. `rolled-back`: as the generation before had it.
+    `stranded`: it failed, and so did going back.
+    """
 
     APPLIED = "applied"
     FAILED = "failed"
     SKIPPED = "skipped"
+    ROLLED_BACK = "rolled-back"
+    STRANDED = "stranded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,23 @@ class StackEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LockAwaited:
+    """Somebody else changes the host; it waits for them to end. `holder` says who."""
+
+    device: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoingBack:
+    """A stack has failed: the host goes back to the generation before."""
+
+    device: str
+    stack: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostEnded:
     """Nothing more happens on a host. `problem` is set when the connection was lost."""
 
@@ -73,7 +96,9 @@ class HostEnded:
     problem: str = ""
 
 
-Event = Probing | Probed | StackWaiting | StepStarted | StackEnded | HostEnded
+Event = (
+    Probing | Probed | LockAwaited | StackWaiting | StepStarted | GoingBack | StackEnded | HostEnded
+)
 Listener = Callable[[Event], None]
 
 
@@ -82,7 +107,8 @@ class HostResult:
     """How an apply ended on one host.
 
     `state` is the host as read again afterwards, None when it could not be; `problem` then says
-    why, and `changing` which stack was being changed at that moment.
+    why, and `changing` which stack was being changed at that moment. `generation` is the one that
+    the host has gone back to by itself.
     """
 
     device: str
@@ -90,3 +116,4 @@ class HostResult:
     state: HostState | None
     problem: str = ""
     changing: str = ""
+    generation: int | None = None

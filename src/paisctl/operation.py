@@ -64,6 +64,27 @@ class RemoveFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeKept:
+    """Take files from what the host keeps of a stack's generation, to be put in place."""
+
+    revision: str
+    paths: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"take {len(self.paths)} of the files of revision {self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFiles:
+    """Put all files of a stack back as the host keeps them of a generation."""
+
+    revision: str
+
+    def __str__(self) -> str:
+        return f"restore the files of revision {self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceOperation:
     """Bring services of a stack to their definition, or to life."""
 
@@ -94,6 +115,16 @@ class RemoveContainer:
 
     def __str__(self) -> str:
         return f"remove container {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveService:
+    """Remove the containers of a service; its volumes stay."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return f"remove service {self.service}, volumes kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +171,12 @@ Operation = (
     | CheckFile
     | InstallFile
     | RemoveFile
+    | TakeKept
+    | RestoreFiles
     | ServiceOperation
     | SignalService
     | RemoveContainer
+    | RemoveService
     | DisconnectNetwork
     | RemoveProject
     | WaitHealthy

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paisctl.kept import kept_stack
 from paisctl.manifest import Manifest, UnusableManifest, manifest_line, parse_manifest
 from paisctl.secrets import Vault
 from tests.simulated.fleet import rendered
@@ -30,7 +31,9 @@ def test_what_was_written_is_read() -> None:
         assert applied.files.keys() == stacks[name].files.keys()
         assert applied.inputs == {k: i.text for k, i in stacks[name].inputs.items()}
         assert applied.line == manifest_line(stacks[name], VAULT)
-    assert read.stacks["db"].secret_files == {"compose.override.yaml"}
+        assert manifest_line(kept_stack("box", applied), VAULT) == applied.line
+    secret = [path for path, file in read.stacks["db"].files.items() if file.secret]
+    assert secret == ["compose.override.yaml"]
 
 
 def test_each_stack_is_one_line_of_ascii() -> None:

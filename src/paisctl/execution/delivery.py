@@ -26,8 +26,11 @@ from paisctl.operation import (
     RemoveContainer,
     RemoveFile,
     RemoveProject,
+    RemoveService,
+    RestoreFiles,
     ServiceOperation,
     SignalService,
+    TakeKept,
     Verb,
     WaitHealthy,
 )
@@ -170,6 +173,10 @@ def words(operation: Operation) -> list[str]:  # noqa: PLR0911, PLR0912 # a line
             return ["install_file", file.path, file.mode]
         case RemoveFile(path):
             return ["remove_file", path]
+        case TakeKept(revision, paths):
+            return ["take_kept", revision, *paths]
+        case RestoreFiles(revision):
+            return ["restore_files", revision]
         case ServiceOperation(Verb.CREATE, services):
             return ["compose_up", *services]
         case ServiceOperation(Verb.RECREATE, services):
@@ -180,6 +187,8 @@ def words(operation: Operation) -> list[str]:  # noqa: PLR0911, PLR0912 # a line
             return ["signal_service", signal, service]
         case RemoveContainer(container, _):
             return ["remove_container", container]
+        case RemoveService(service):
+            return ["remove_service", service]
         case DisconnectNetwork(network, container, _):
             return ["disconnect_network", network, container]
         case RemoveProject(project):

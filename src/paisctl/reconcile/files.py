@@ -142,7 +142,7 @@ def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disrup
 
 def _diff(stack: Comparison, file: FileSpec) -> str:
     before = stack.state.texts.get(f"stacks/{stack.spec.name}/{file.path}")
-    if before is None or file.secret:
+    if before is None or file.secret or file.kept:
         return ""
     lines = difflib.unified_diff(
         stack.vault.redact(before).splitlines(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from paisctl.desired import StackSpec
 from paisctl.observed import HostState
@@ -18,6 +20,7 @@ from paisctl.operation import (
     RemoveFile,
     ServiceOperation,
     SignalService,
+    TakeKept,
     Verb,
     WaitHealthy,
 )
@@ -60,6 +63,7 @@ def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[O
     touched = [name for name in spec.services if name in needed.services]
     return (
         *_pulls(spec, state, touched),
+        *_taken(needed),
         *_checks(spec, needed),
         *(RemoveContainer(id_, name) for id_, name in needed.remove.items()),
         *(InstallFile(file) for _, file in sorted(needed.files.items())),
@@ -75,6 +79,13 @@ def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[O
 def _pulls(spec: StackSpec, state: HostState, touched: list[str]) -> list[Operation]:
     images = dict.fromkeys(spec.services[name].image for name in touched)
     return [Pull(image) for image in images if not state.image_id(image)]
+
+
+def _taken(needed: Needed) -> Iterator[Operation]:
+    """Files whose content only the host has are laid out like those that are sent to it."""
+    kept = [(file.kept.revision, path) for path, file in sorted(needed.files.items()) if file.kept]
+    for revision, group in groupby(sorted(kept), key=itemgetter(0)):
+        yield TakeKept(revision, tuple(path for _, path in group))
 
 
 def _checks(spec: StackSpec, needed: Needed) -> Iterator[Operation]:

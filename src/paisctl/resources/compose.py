@@ -27,12 +27,15 @@ class ServiceSpec:
     """One service of a stack, as rendered.
 
     `definition` is the service in Compose's words without paisctl's own labels, secrets as
-    tokens. `mounted` are digests of files whose change recreates the container.
+    tokens. `mounted` are digests of files whose change recreates the container. `sealed` are keyed
+    digests of the secret environment values of a service that comes from a generation: its
+    secrets may have other values now. None means: as they are now.
     """
 
     name: str
     definition: Mapping[str, Any]
     mounted: Mapping[str, str] = field(default_factory=dict)
+    sealed: Mapping[str, str] | None = None
 
     @property
     def image(self) -> str:

@@ -20,11 +20,23 @@ class FileCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Content that only the host has, in what it keeps of a generation.
+
+    `revision` names the stack's folder there; `digest` is keyed when the file is secret.
+    """
+
+    revision: str
+    digest: str
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FileSpec:
     """A file as it should be. `path` is relative to the stack's directory on the host.
 
     `content` may hold secret tokens; then the file is secret: its mode is 0600 and its digests are
-    keyed.
+    keyed. A file of a generation has no content here, it is `kept` on the host.
     """
 
     path: str
@@ -34,10 +46,11 @@ class FileSpec:
     action: FileAction = "none"
     service: str | None = None
     signal: str | None = None
+    kept: Kept | None = None
 
     @property
     def secret(self) -> bool:
-        return has_token(self.content)
+        return self.kept.secret if self.kept else has_token(self.content)
 
     @property
     def template_digest(self) -> str:
@@ -50,6 +63,8 @@ class FileSpec:
 
     def digest(self, vault: Vault) -> str:
         """SHA-256 of the content; keyed when the file is secret."""
+        if self.kept:
+            return self.kept.digest
         plain = hashlib.sha256(self.bytes(vault)).hexdigest()
         return vault.seal(plain) if self.secret else plain
 

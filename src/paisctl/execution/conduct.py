@@ -1,0 +1,26 @@
+"""How an apply is to be carried out, and what the hosts write down about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What holds for one run on all its hosts.
+
+    Attributes:
+        command: what was typed, for logs and locks: `apply`, `rollback to 6`.
+        revision: the git revision of the inventory; empty when there is none.
+        plan: digest of the plan.
+        rollback: whether a host on which a stack fails goes back to its generation before.
+        wait: seconds to wait for somebody else's lock.
+        keep: how many generations a host keeps, the new one included.
+    """
+
+    command: str = "apply"
+    revision: str = ""
+    plan: str = ""
+    rollback: bool = True
+    wait: float = 0.0
+    keep: int = 10
