@@ -10,20 +10,16 @@ from pathlib import Path
 from paisctl.desired import HostSpec
 from paisctl.diagnostics import Diagnostics
 from paisctl.errors import InvalidInput, PaisctlError
-from paisctl.events import HostResult, Listener
-from paisctl.execute import execute
+from paisctl.events import Listener
 from paisctl.inventory.checks import check_fleet
 from paisctl.inventory.load import Fleet, load
-from paisctl.observe import observe
-from paisctl.observed import HostState
-from paisctl.plan import Plan
-from paisctl.reconcile import reconcile
 from paisctl.rendering.catalog import Catalog, bundle_folders, load_catalog
 from paisctl.rendering.checks import check_rendered
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.render import render
 from paisctl.secrets import Vault, load_vault, names_in
-from paisctl.targets import Target, build_targets
+from paisctl.session import Session, open_session
+from paisctl.targets import build_targets
 
 
 @dataclass(frozen=True)
@@ -89,34 +85,11 @@ def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
     return vault
 
 
-@dataclass(frozen=True)
-class Session:
-    """Hosts that have been read, their connections still open."""
-
-    desired: Desired
-    vault: Vault
-    targets: Mapping[str, Target]
-    states: Mapping[str, HostState]
-
-    def plan(self, stacks: Iterable[str] = ()) -> Plan:
-        """Compare what should be with what is; `stacks` limits it to some stacks."""
-        return reconcile(self.desired.hosts, self.states, self.vault, stacks)
-
-    def apply(self, plan: Plan, listener: Listener) -> dict[str, HostResult]:
-        """Carry a plan out. Each host is read again afterwards."""
-        return execute(plan, self.targets, self.states, self.vault, listener)
-
-    def verify(self, results: Mapping[str, HostResult], stacks: Iterable[str] = ()) -> Plan:
-        """What still differs on the hosts that were changed."""
-        after = {name: result.state for name, result in results.items() if result.state}
-        return reconcile(self.desired.hosts, after, self.vault, stacks)
-
-
 @contextmanager
 def session(
     desired: Desired, devices: Sequence[str], listener: Listener, *, texts: bool = False
 ) -> Iterator[Session]:
-    """Connect to some devices and read them, all at once; close the connections at the end.
+    """Connect to some devices and read them: what is planned on, applied to and reported of.
 
     Args:
         desired: what should be.
@@ -126,9 +99,5 @@ def session(
     """
     vault = open_vault(desired, devices)
     targets = build_targets(desired.fleet, desired.hosts, devices)
-    try:
-        states = observe(targets, listener, texts=texts)
-        yield Session(desired, vault, {target.device: target for target in targets}, states)
-    finally:
-        for target in targets:
-            target.close()
+    with open_session(desired.hosts, vault, targets, listener, texts=texts) as opened:
+        yield opened

@@ -33,7 +33,7 @@ def apply(
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose
-    from paisctl.report import Report
+    from paisctl.execution.conduct import Conduct
     from paisctl.views import human
     from paisctl.views.progress import watch_apply, watch_probes
 
@@ -51,11 +51,11 @@ def apply(
         _ask(yes)
         try:
             with watch_apply(plan) as listener:
-                results = session.apply(plan, listener)
+                results = session.apply(plan, listener, Conduct())
         except KeyboardInterrupt:
             typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
             raise
-        report = Report(plan, results, session.verify(results, stacks))
+        report = session.report(plan, results)
     typer.echo(human.report(report), nl=False)
     raise typer.Exit(int(not report.succeeded))
 

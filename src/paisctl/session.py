@@ -1,0 +1,72 @@
+"""Hosts that have been read, their connections still open: what plans are made on and applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from paisctl.desired import HostSpec
+from paisctl.events import HostResult, Listener
+from paisctl.execute import execute
+from paisctl.execution.conduct import Conduct
+from paisctl.observe import observe
+from paisctl.observed import HostState
+from paisctl.plan import Plan
+from paisctl.proof import unproven
+from paisctl.reconcile import reconcile
+from paisctl.report import Report
+from paisctl.secrets import Vault
+from paisctl.targets import Target
+
+
+@dataclass(frozen=True)
+class Session:
+    """Some hosts of a fleet.
+
+    `hosts` is what should be on them, `states` how they were when the session began.
+    """
+
+    hosts: Mapping[str, HostSpec]
+    vault: Vault
+    targets: Mapping[str, Target]
+    states: Mapping[str, HostState]
+
+    def plan(self, stacks: Iterable[str] = ()) -> Plan:
+        """Compare what should be with what is; `stacks` limits it to some stacks."""
+        return reconcile(self.hosts, self.states, self.vault, stacks)
+
+    def apply(self, plan: Plan, listener: Listener, conduct: Conduct) -> dict[str, HostResult]:
+        """Carry a plan out. Each host is read again afterwards."""
+        return execute(plan, self.targets, self.states, self.vault, listener)
+
+    def report(self, plan: Plan, results: Mapping[str, HostResult]) -> Report:
+        """How carrying a plan out has ended, proved by the hosts as they were read again."""
+        after = {name: result.state for name, result in results.items() if result.state}
+        return Report(plan, results, unproven(plan, self.states, after, self.vault))
+
+
+@contextmanager
+def open_session(
+    hosts: Mapping[str, HostSpec],
+    vault: Vault,
+    targets: Sequence[Target],
+    listener: Listener,
+    *,
+    texts: bool = False,
+) -> Iterator[Session]:
+    """Connect to hosts and read them, all at once; close the connections at the end.
+
+    Args:
+        hosts: what should be on them, by device.
+        vault: the secrets.
+        targets: the hosts, not connected yet.
+        listener: told what happens meanwhile.
+        texts: also read the contents of files, for text diffs.
+    """
+    try:
+        states = observe(targets, listener, texts=texts)
+        yield Session(hosts, vault, {target.device: target for target in targets}, states)
+    finally:
+        for target in targets:
+            target.close()
