@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paisctl.desired import HostSpec
 from paisctl.diagnostics import Diagnostics
-from paisctl.errors import InvalidInput, PaisctlError
+from paisctl.errors import InvalidInput
 from paisctl.events import Listener
 from paisctl.inventory.checks import check_fleet
 from paisctl.inventory.load import Fleet, load
@@ -56,6 +56,19 @@ def desire(paths: Sequence[Path], shipped: Path | None = None) -> Desired:
     return Desired(fleet, catalog, rendered.hosts, rendered.graph, diagnostics)
 
 
+def read_fleet(paths: Sequence[Path]) -> Fleet:
+    """Load an inventory with its overlays, without rendering it: who is there, how to reach them.
+
+    Raises:
+        InvalidInput: there are errors; it carries all of them.
+    """
+    diagnostics = Diagnostics()
+    fleet = load(paths, diagnostics)
+    if fleet is None or diagnostics.errors:
+        raise InvalidInput(diagnostics)
+    return fleet
+
+
 def lint(paths: Sequence[Path], shipped: Path | None = None) -> Diagnostics:
     """Every problem of an inventory with its overlays, warnings too."""
     try:
@@ -78,10 +91,7 @@ def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
         for file in stack.files.values()
         for name in names_in(file.content)
     }
-    missing = vault.missing(needed)
-    if missing:
-        hint = "run `paisctl secrets init` to generate what is missing"
-        raise PaisctlError(f"these secrets have no value yet: {', '.join(missing)}", hint)
+    vault.require(needed)
     return vault
 
 

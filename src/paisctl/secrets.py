@@ -101,6 +101,17 @@ class Vault:
     def missing(self, names: Iterable[str]) -> list[str]:
         return sorted(name for name in set(names) if name not in self.values)
 
+    def require(self, names: Iterable[str]) -> None:
+        """Insist on some secrets having values.
+
+        Raises:
+            PaisctlError: one of them has none yet.
+        """
+        missing = self.missing(names)
+        if missing:
+            hint = "run `paisctl secrets init` to generate what is missing"
+            raise PaisctlError(f"these secrets have no value yet: {', '.join(missing)}", hint)
+
     def reveal(self, text: str) -> str:
         """Replace every token by its value, escaped as `quoted` asked for.
 
