@@ -14,7 +14,7 @@ from paisctl.threads import one_at_a_time, start_thread
 
 
 def observe(
-    targets: Sequence[Target], listener: Listener, *, texts: bool = False
+    targets: Sequence[Target], listener: Listener, *, texts: bool = False, history: bool = False
 ) -> dict[str, HostState]:
     """Read hosts; their connections stay open for a later apply.
 
@@ -22,6 +22,7 @@ def observe(
         targets: the hosts.
         listener: is told of each host's beginning and end, one event at a time.
         texts: whether to read the files' contents, too, for showing differences.
+        history: whether to read the generations and audit logs, too.
 
     Returns:
         Every host by device, in the order of `targets`; one that cannot be read has a `problem`.
@@ -32,7 +33,7 @@ def observe(
         listener(Probing(target.device))
         start = time.monotonic()
         try:
-            state = probe(target, texts=texts)
+            state = probe(target, texts=texts, history=history)
         except HostError as error:
             state = HostState(target.device, problem=error.message, hint=error.hint or "")
         listener(Probed(target.device, time.monotonic() - start, state.problem))

@@ -31,6 +31,22 @@ class HostFacts:
     engine: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeptGeneration:
+    """What a host keeps of one generation, as text; what is missing or damaged shows as it is.
+
+    Attributes:
+        record: of record.json: who made it, when, from what.
+        stacks: lines `STACK REVISION`: where each stack's files are kept.
+        manifest: the manifest of that generation.
+    """
+
+    number: int
+    record: str = ""
+    stacks: str = ""
+    manifest: str = ""
+
+
 @dataclass(frozen=True)
 class HostState:
     """One host as it is.
@@ -44,7 +60,14 @@ class HostState:
         manifest: the text of its manifest.json.
         facts: how to execute there; None when it could not be read.
         notes: what a person should know although nothing is wrong.
-        problem: why it could not be read; then all else is empty.
+        lock: the text of its lock file; empty when nobody holds it.
+        lock_alive: whether the process that took the lock lives; None when nobody can tell.
+        last_runs: the last two lines of its audit.log; all of them when history was asked for.
+        epoch: its own clock, in seconds since 1970.
+        generations: those it keeps, when history was asked for, the lowest number first.
+        kept_files: the files it keeps of them, as `STACK/REVISION/files/PATH`.
+        problem: why nothing can be deployed to it; of what was read, only the texts of paisctl's
+            own files are there then.
     """
 
     device: str
@@ -56,6 +79,12 @@ class HostState:
     manifest: str = ""
     facts: HostFacts | None = None
     notes: tuple[str, ...] = ()
+    lock: str = ""
+    lock_alive: bool | None = None
+    last_runs: tuple[str, ...] = ()
+    epoch: int = 0
+    generations: tuple[KeptGeneration, ...] = ()
+    kept_files: frozenset[str] = frozenset()
     problem: str = ""
     hint: str = ""
 

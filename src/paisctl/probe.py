@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from paisctl.errors import UnexpectedAnswer
 from paisctl.hostside import COMMAND, assignments, script
-from paisctl.observed import HostFacts, HostState
+from paisctl.manifest import UnusableManifest, parse_manifest
+from paisctl.observed import HostFacts, HostState, KeptGeneration
 from paisctl.resources.container import Container
 from paisctl.resources.file import FileState
 from paisctl.targets import Target
@@ -19,12 +21,13 @@ _LOW_DISK = 2 * 1024 * 1024  # KiB
 _SUDO = {None: "", True: "yes", False: "no"}
 
 
-def probe(target: Target, *, texts: bool = False) -> HostState:
+def probe(target: Target, *, texts: bool = False, history: bool = False) -> HostState:
     """Read a host; one execution. Nothing is changed.
 
     Args:
         target: the host.
         texts: whether to read what is in its files, too, for showing differences.
+        history: whether to read its generations and the whole of its audit.log, too.
 
     Raises:
         HostError: it cannot be reached, or gives an answer that cannot be understood.
@@ -35,6 +38,7 @@ def probe(target: Target, *, texts: bool = False) -> HostState:
         DOCKER=target.docker,
         SUDO=_SUDO[target.docker_sudo],
         TEXTS="yes" if texts else "",
+        HISTORY="yes" if history else "",
     )
     program = parameters + script("probe.sh")
     answer = target.transport.run(COMMAND, program.encode("utf-8", "surrogateescape"))
@@ -50,19 +54,43 @@ def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
     document = _document(target.device, stdout, stderr)
     host = document["host"]
     problem, hint = _problem(target, document) or ("", "")
-    if problem and target.images:
-        return HostState(target.device, problem=problem, hint=hint)
-    return HostState(
-        device=target.device,
-        root=host["root"],
+    own = _own_files(target.device, document)
+    if problem and (target.images or _has_stacks(document["manifest"])):
+        return replace(own, problem=problem, hint=hint)
+    return replace(
+        own,
         containers=tuple(Container(each) for each in document["containers"]),
         images={image["Id"]: image for image in document["images"]},
         files={path: _file(path, mode, digest) for path, mode, digest in document["files"]},
         texts=dict(document["texts"]),
-        manifest=document["manifest"],
-        facts=_facts(document),
         notes=((problem,) if problem else ()) + _notes(document),
     )
+
+
+def _own_files(device: str, document: dict[str, Any]) -> HostState:
+    """What paisctl itself has left on the host, which needs no Docker to be read."""
+    lock, epoch = document["lock"], int(document["host"]["epoch"])
+    generations = (KeptGeneration(**each) for each in document["generations"])
+    return HostState(
+        device=device,
+        root=document["host"]["root"],
+        manifest=document["manifest"],
+        facts=_facts(document),
+        lock=lock,
+        lock_alive=document["lock_alive"],
+        last_runs=tuple(document["audit"]),
+        epoch=epoch,
+        generations=tuple(sorted(generations, key=lambda each: each.number)),
+        kept_files=frozenset(document["kept_files"]),
+    )
+
+
+def _has_stacks(manifest: str) -> bool:
+    """Whether something is deployed to the host, as far as its manifest tells."""
+    try:
+        return bool(parse_manifest(manifest).stacks)
+    except UnusableManifest:
+        return True
 
 
 def _document(device: str, stdout: bytes, stderr: bytes) -> dict[str, Any]:

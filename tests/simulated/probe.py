@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import asdict
 
 from paisctl.transports.fake import FakeTransport, Reply
 from tests.simulated.host import SimulatedHost
+
+EPOCH = 1795356000  # 2026-11-22 14:00:00 UTC
 
 
 def answer(host: SimulatedHost) -> bytes:
@@ -21,6 +24,7 @@ def answer(host: SimulatedHost) -> bytes:
             "root_state": "writable",
             "files_sudo": False,
             "disk_free_kib": 10**9,
+            "epoch": EPOCH,
         },
         "docker": {"sudo": False, "path": "/usr/bin/docker", "error": "", "info": _INFO},
         "containers": [each.inspected for each in state.containers],
@@ -29,7 +33,11 @@ def answer(host: SimulatedHost) -> bytes:
         "texts": list(state.texts.items()),
         "odd_files": 0,
         "manifest": state.manifest,
-        "lock": "",
+        "lock": state.lock,
+        "lock_alive": state.lock_alive,
+        "audit": list(state.last_runs),
+        "generations": [asdict(each) for each in state.generations],
+        "kept_files": sorted(state.kept_files),
     }
     return b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"
 

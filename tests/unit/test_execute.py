@@ -10,6 +10,7 @@ import pytest
 from paisctl.errors import AuthenticationRefused, ConnectionLost, HostError, UsageError
 from paisctl.events import Event, HostResult, Outcome, StackEnded, StackWaiting
 from paisctl.execute import execute
+from paisctl.execution.conduct import Conduct
 from paisctl.execution.coordinate import Coordinator, Word, in_common_order
 from paisctl.execution.delivery import run_script
 from paisctl.observed import HostFacts, HostState
@@ -29,6 +30,7 @@ DOCUMENT = {
         "root_state": "writable",
         "files_sudo": False,
         "disk_free_kib": 10_000_000,
+        "epoch": 1_700_000_000,
     },
     "docker": {"sudo": False, "path": "/usr/bin/docker", "error": "", "info": None},
     "containers": [],
@@ -38,6 +40,10 @@ DOCUMENT = {
     "odd_files": 0,
     "manifest": "",
     "lock": "",
+    "lock_alive": None,
+    "audit": [],
+    "generations": [],
+    "kept_files": [],
 }
 
 
@@ -48,7 +54,8 @@ def event(kind: str, stack: str = "", **more: object) -> str:
 def says(*events: str, error: HostError | None = None, end: bool = True) -> FakeTransport:
     """A host that says it is ready, then these events, and shows itself at the end."""
     observation = f"{event('observation')}\n{json.dumps(DOCUMENT, separators=(',', ':'))}\n"
-    text = event("ready") + "".join(events) + (observation if end else "")
+    begin = event("ready") + event("locking") + event("locked")
+    text = begin + "".join(events) + (observation if end else "")
     return FakeTransport([Reply(text.encode(), error=error)])
 
 
@@ -68,7 +75,7 @@ def run(
     events: list[Event] = []
     targets = {name: Target(name, transport, "/r") for name, transport in transports.items()}
     states = {name: HostState(name, "/r", facts=FACTS) for name in targets}
-    results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append)
+    results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append, Conduct())
     return results, events
 
 
@@ -118,7 +125,8 @@ def test_what_needs_a_host_that_could_not_be_read_is_skipped() -> None:
 
 
 def test_what_needs_a_failed_stack_is_skipped_and_so_on_up() -> None:
-    failed = event("failed", "qdrant", step="pull x", detail="no network", log=["1", "2"])
+    failed = event("broken", "qdrant", step="pull x", detail="no network", log=["1", "2"])
+    failed += event("failed", "qdrant")
     transports = {
         "k6": says(
             event("waiting", "qdrant"), failed, event("waiting", "b"), event("applied", "b")
@@ -139,7 +147,7 @@ def test_what_needs_a_failed_stack_is_skipped_and_so_on_up() -> None:
         "pi/app": ("skipped", "it needs haproxy on m7, which was not applied"),
     }
     assert results["k6"].stacks["qdrant"].log == ("1", "2")
-    assert answers(transports["m7"]) == [b"skip"]
+    assert answers(transports["m7"]) == [b"lock", b"skip"]
 
 
 @pytest.mark.parametrize(
@@ -198,8 +206,8 @@ def test_a_circle_is_refused() -> None:
 
 
 def test_a_stop_reaches_those_who_wait() -> None:
-    coordinator = Coordinator({("m7", "haproxy"): [("k6", "qdrant")], ("k6", "qdrant"): []})
-    threading.Timer(0.05, coordinator.stop).start()
+    coordinator = Coordinator([], {("m7", "haproxy"): [("k6", "qdrant")], ("k6", "qdrant"): []})
+    threading.Timer(0.05, coordinator.stop, ["enough"]).start()
     assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.STOP
     coordinator.ended(StackEnded("k6", "qdrant", Outcome.APPLIED))
     assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.STOP
@@ -209,6 +217,9 @@ def test_run_sh_reads_like_the_plan() -> None:
     plan = HostPlan("k6", (StackPlan("it's", operations=(Pull("a b"),)),))
     assert run_script(plan, {"ROOT": "/my root", "WHO": "ann"}) == (
         "ROOT='/my root'\nWHO=ann\nexport ROOT WHO\n"
-        '. "$STAGING/apply.sh"\n. "$STAGING/files.sh"\n. "$STAGING/wait.sh"\n\nbegin_run\n\n'
-        "begin_stack 'it'\"'\"'s'\nstep 'pull a b' pull 'a b'\nend_stack\n\nend_run\n"
+        '. "$STAGING/apply.sh"\n. "$STAGING/lease.sh"\n. "$STAGING/containers.sh"\n'
+        '. "$STAGING/files.sh"\n. "$STAGING/generations.sh"\n. "$STAGING/wait.sh"\n'
+        '. "$STAGING/digest.sh"\n\nbegin_run\n\n'
+        "begin_stack 'it'\"'\"'s'\nstep 'pull a b' pull 'a b'\nbegin_changes\nend_stack\n"
+        "\nend_run\n"
     )

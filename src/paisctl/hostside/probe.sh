@@ -9,6 +9,7 @@
 #   DOCKER  absolute path of docker, or empty: look for it
 #   SUDO    yes or no: whether docker needs `sudo -n`; empty: find out
 #   TEXTS   yes: also what is in the files that everybody may read
+#   HISTORY yes: also the generations that are kept, and all of audit.log
 
 # shellcheck disable=SC2086,SC2046 # lists of words, split on purpose (no globbing: set -f)
 # shellcheck disable=SC2153 # upper case comes from outside, lower case is ours
@@ -188,11 +189,16 @@ files() {
   '
 }
 
-# ["PATH","TEXT"] for every file below ROOT/stacks that everybody may read, up to 64 KiB each.
+# ["PATH","TEXT"] for every file below ROOT/stacks that everybody may read, up to 64 KiB each; and
+# for what is kept of such files.
 texts() {
   [ "$TEXTS" = yes ] && [ -d "$root/stacks" ] && cd "$root" || return 0
   comma=''
-  find_files -perm -044 -size -129 -print | while IFS= read -r file; do
+  {
+    find_files -perm -044 -size -129 -print
+    [ "$HISTORY" != yes ] || $files_sudo find generations/kept -path '*/files/*' -type f \
+      ! -path '*[[:cntrl:]]*' -perm -044 -size -129 -print 2>/dev/null
+  } | while IFS= read -r file; do
     printf '%s["%s","' "$comma" "$(printf '%s\n' "$file" | json_escape)"
     $files_sudo cat "$file" | json_lines
     printf '"]'
@@ -205,8 +211,67 @@ odd_files() {
   $files_sudo find stacks ! -type d -path '*[[:cntrl:]]*' -exec sh -c 'echo $#' sh {} + 2>/dev/null
 }
 
+# Some of it may be for its owner alone, and what a power cut has left may be no file at all.
 file_text() {
-  [ -f "$root/$1" ] && $files_sudo cat "$root/$1"
+  $files_sudo test -f "$root/$1" && $files_sudo cat "$root/$1"
+} 2>/dev/null
+
+# The lines of audit.log, as JSON strings: all of them, or the last two.
+audit() {
+  if [ "$HISTORY" = yes ]; then
+    file_text audit.log
+  else
+    file_text audit.log | tail -n 2
+  fi | tr -d '\000-\010\013-\037' | json_escape | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+}
+
+# Whether the process that took the lock lives: true, false, or null where nobody can tell. Its
+# number may be another's after a restart of the host, so its command is looked at.
+lock_alive() {
+  process=$(file_text lock | sed -n 's/.*"process": *\([0-9][0-9]*\).*/\1/p' | head -n 1)
+  if [ -z "$process" ]; then
+    echo null
+  elif $files_sudo test -r "/proc/$process/cmdline"; then
+    if $files_sudo grep -q /run.sh "/proc/$process/cmdline"; then echo true; else echo false; fi
+  elif $files_sudo test -r /proc/1/cmdline; then
+    echo false
+  elif [ ! -r /proc/self/cmdline ] && $files_sudo ps -p $$ >/dev/null; then
+    case $($files_sudo ps -p "$process" -o command=) in
+      */run.sh*) echo true ;;
+      *) echo false ;;
+    esac
+  else
+    echo null # /proc shows us our own processes only, or there is neither it nor ps
+  fi
+} 2>/dev/null
+
+# What each generation says of itself, and the paths of all files that are kept for going back.
+generations() {
+  [ "$HISTORY" = yes ] || return 0
+  comma=''
+  for number in $($files_sudo ls "$root/generations" 2>/dev/null | grep -x '[1-9][0-9]\{0,8\}'); do
+    printf '%s{"number":%s' "$comma" "$number"
+    for name in record.json stacks manifest.json; do
+      printf ',"%s":"%s"' "${name%.json}" "$(file_text "generations/$number/$name" | json_lines)"
+    done
+    printf '}'
+    comma=,
+  done
+}
+
+kept_files() {
+  [ "$HISTORY" = yes ] || return 0
+  # shellcheck disable=SC2016 # the inner shell expands it
+  $files_sudo sh -c 'cd "$1/generations/kept" && find * -type f' sh "$root" 2>/dev/null |
+    grep -v '[[:cntrl:]]' | json_escape |
+    awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+}
+
+# The references of images that a generation may need again.
+kept_images() {
+  [ "$HISTORY" = yes ] || return 0
+  $files_sudo find "$root/generations/kept" -name images -type f -exec cat {} + 2>/dev/null |
+    sed -n 's/^sha256:[0-9a-f]* \([^ ]*\)$/\1/p'
 }
 
 print_host() {
@@ -234,7 +299,7 @@ boolean() {
 # stdin: the answer of engine_info, which runs beside this function; fd 3: that of files.
 print_document() {
   containers=$(inspect container $ids)
-  images=$(inspect image $(printf '%s\n' $IMAGES | sort -u) $(images_of "$containers"))
+  images=$(inspect image $(printf '%s\n' $IMAGES $(kept_images) | sort -u) $(images_of "$containers"))
   info=$(cat)
   odd_count=$(odd_files)
   printf '\n{"paisctl":1,'
@@ -247,7 +312,9 @@ print_document() {
   printf ',"files":[%s],"odd_files":%s' "$(cat <&3)" "${odd_count:-0}"
   printf ',"texts":[%s]' "$(texts </dev/null)"
   printf ',"manifest":"%s"' "$(file_text manifest.json | json_lines)"
-  printf ',"lock":"%s"}\n' "$(file_text lock | json_lines)"
+  printf ',"lock":"%s","lock_alive":%s' "$(file_text lock | json_lines)" "$(lock_alive)"
+  printf ',"audit":[%s],"generations":[%s]' "$(audit)" "$(generations)"
+  printf ',"kept_files":[%s]}\n' "$(kept_files)"
 }
 
 main() {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from paisctl.errors import UnexpectedAnswer
-from paisctl.hostside import script
-from paisctl.observed import HostState
+from paisctl.hostside import assignments, script
+from paisctl.observed import HostState, KeptGeneration
 from paisctl.probe import octal, probe, understand, version_tuple
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport, Reply
@@ -214,3 +218,100 @@ def test_modes_and_versions_are_read() -> None:
     assert octal("-rwxr-x---") == "0750"
     assert octal("-rwsr-Sr-T") == "7744"
     assert version_tuple("2.26.1-desktop.1") == (2, 26, 1)
+
+
+def test_what_a_host_remembers(host: Host) -> None:
+    host.program("docker", ENGINE)
+    host.write("audit.log", '{"run":"a"}\n{"run":"b \\"x\\""}\n{"run":"c"}\n')
+    host.write("generations/10/record.json", '{"generation":10}\n')
+    host.write("generations/10/manifest.json", '{"paisctl":1}\n')
+    host.write("generations/10/stacks", "web 00ff\n")
+    host.write("generations/9/record.json", 'torn "\\\0\1')
+    host.write("generations/old/record.json", "no number")
+    host.write("generations/kept/web/00ff/files/a b/page.html", "page\n")
+    host.write("generations/kept/web/00ff/files/secret", "secret\n", 0o600)
+    host.write("generations/kept/web/00ff/images", f"sha256:{'1' * 64} kept:1\nno image\n", 0o600)
+    host.write("stacks/web/page.html", "new\n")
+    (host.root / "generations").chmod(0o700)
+    state = probe(host.target(), texts=True, history=True)
+    assert [json.loads(line)["run"] for line in state.last_runs] == ["a", 'b "x"', "c"]
+    assert state.generations == (
+        KeptGeneration(9, 'torn "\\\n'),
+        KeptGeneration(10, '{"generation":10}\n', "web 00ff\n", '{"paisctl":1}\n'),
+    )
+    assert state.kept_files == {
+        "web/00ff/files/a b/page.html",
+        "web/00ff/files/secret",
+        "web/00ff/images",
+    }
+    assert state.texts == {
+        "stacks/web/page.html": "new\n",
+        "generations/kept/web/00ff/files/a b/page.html": "page\n",
+    }
+    assert [call for call in host.calls() if "image inspect image:1 kept:1" in call]
+
+
+def test_a_plan_reads_the_end_of_the_log_and_no_generations(host: Host) -> None:
+    host.program("docker", ENGINE)
+    host.write("audit.log", "one\ntwo\nthree")
+    host.write("generations/9/record.json", "{}")
+    state = read(host)
+    assert state.last_runs == ("two", "three")
+    assert (state.generations, state.kept_files) == ((), frozenset())
+
+
+def test_nothing_is_remembered_where_nothing_was_applied(host: Host) -> None:
+    host.program("docker", ENGINE)
+    (host.root / "lock").mkdir(parents=True)
+    state = probe(host.target(), history=True)
+    assert (state.problem, state.lock, state.lock_alive, state.last_runs) == ("", "", None, ())
+    assert (state.generations, state.kept_files) == ((), frozenset())
+    assert abs(state.epoch - time.time()) < 60
+
+
+def test_whether_the_process_behind_a_lock_lives(host: Host) -> None:
+    host.program("docker", ENGINE)
+    run = host.home / "staging/run.sh"
+    run.parent.mkdir()
+    run.write_text("read -r _\n")
+    with subprocess.Popen(["sh", str(run)], stdin=subprocess.PIPE) as process:
+        assert alive(host, f'{{"run":"r","process":{process.pid},"started":1}}\n') is True
+        assert alive(host, f'{{"run": "r", "process": {process.pid}}}') is True
+        assert alive(host, f'{{"run":"r","process":{os.getpid()}}}') is False
+    assert alive(host, f'{{"run":"r","process":{process.pid}}}') is False
+    assert alive(host, "torn by a power cut") is None
+
+
+def alive(host: Host, lock: str) -> bool | None:
+    host.write("lock", lock)
+    state = read(host)
+    assert state.lock == lock.rstrip("\n") + "\n"
+    return state.lock_alive
+
+
+def test_where_only_ps_can_tell_whether_a_process_lives(dash_host: Host) -> None:
+    """As on a Mac, which has no /proc."""
+    ps = 'case $2 in 5) echo "sh /opt/paisctl/staging/r/run.sh" ;; 6) echo vi ;; 7) exit 1 ;; esac'
+    dash_host.program("docker", ENGINE)
+    dash_host.program("ps", ps)
+    program = script("probe.sh").replace("/proc/", "/no-proc/")
+
+    def told(process: int) -> bool | None:
+        dash_host.write("lock", f'{{"process":{process}}}')
+        parameters = assignments(ROOT=str(dash_host.root), IMAGES="", DOCKER="", SUDO="", TEXTS="")
+        answer = dash_host.transport.run("sh -s", (parameters + program).encode())
+        return understand(dash_host.target(), answer.stdout).lock_alive
+
+    assert [told(5), told(6), told(7)] == [True, False, False]
+    dash_host.program("ps", "exit 1")
+    assert told(5) is None
+
+
+def test_what_paisctl_left_is_read_although_docker_is_down(dash_host: Host) -> None:
+    dash_host.program("docker", refusing("Cannot connect to the Docker daemon"))
+    dash_host.write("manifest.json", '{"paisctl":1,"generation":3,"stacks":{"web":{}}}')
+    dash_host.write("audit.log", "one\n")
+    state = read(dash_host, images=())
+    assert "not running" in state.problem  # nothing asks for stacks, but there are some
+    assert (state.root, state.last_runs) == (str(dash_host.root), ("one",))
+    assert state.manifest.startswith('{"paisctl":1')
