@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from paisctl.desired import HostSpec
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import load
+from paisctl.kept import kept_host
+from paisctl.manifest import parse_manifest
 from paisctl.plan import Plan
-from paisctl.reconcile import reconcile
+from paisctl.reconcile import Scope, reconcile
 from paisctl.rendering.catalog import load_catalog
 from paisctl.rendering.render import render
 from paisctl.secrets import Vault
@@ -34,9 +37,24 @@ class SimulatedFleet:
     def __init__(self, hosts: Mapping[str, HostSpec]) -> None:
         self.hosts = {name: SimulatedHost(name, spec.root) for name, spec in hosts.items()}
 
-    def plan(self, wanted: Mapping[str, HostSpec], vault: Vault, *, texts: bool = False) -> Plan:
+    def plan(
+        self,
+        wanted: Mapping[str, HostSpec],
+        vault: Vault,
+        *,
+        texts: bool = False,
+        scope: Scope = Scope.ALL,
+    ) -> Plan:
         states = {name: host.state(texts=texts) for name, host in self.hosts.items()}
-        return reconcile(wanted, states, vault)
+        return reconcile(wanted, states, vault, scope=scope)
+
+    def applied(self, wanted: Mapping[str, HostSpec]) -> Mapping[str, HostSpec]:
+        """What the hosts were given last, as what is wanted of them."""
+        kept = {
+            name: kept_host(name, host.root, parse_manifest(host.manifest))
+            for name, host in self.hosts.items()
+        }
+        return {name: replace(spec, stacks=kept[name].stacks) for name, spec in wanted.items()}
 
     def apply(self, plan: Plan, vault: Vault) -> None:
         for host in plan.hosts:

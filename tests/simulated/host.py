@@ -23,7 +23,7 @@ from paisctl.operation import (
 )
 from paisctl.plan import HostPlan, StackPlan
 from paisctl.resources.container import Container
-from paisctl.resources.file import FileState
+from paisctl.resources.file import FileSpec, FileState
 from paisctl.secrets import Vault
 from tests.simulated.compose import Json, image, inspect, read_project
 
@@ -47,6 +47,7 @@ class SimulatedHost:
         self.problem = self.hint = ""
         self.done: list[str] = []
         self._numbers = count()
+        self._kept: list[bytes] = []
 
     def state(self, *, texts: bool = False) -> HostState:
         """The host as a probe would show it."""
@@ -85,7 +86,9 @@ class SimulatedHost:
             case Pull(reference):
                 self.images.setdefault(reference, image(reference))
             case InstallFile(file):
-                self.files[f"stacks/{stack}/{file.path}"] = (file.mode, file.bytes(vault))
+                content = self._kept_content(file, vault) if file.kept else file.bytes(vault)
+                self._kept.append(content)
+                self.files[f"stacks/{stack}/{file.path}"] = (file.mode, content)
             case RemoveFile(path):
                 del self.files[f"stacks/{stack}/{path}"]
             case RemoveContainer(_, name):
@@ -103,6 +106,15 @@ class SimulatedHost:
             case WaitHealthy(services):
                 for service in services:
                     assert Container(self.containers[f"{stack}-{service}-1"]).is_well
+
+    def _kept_content(self, file: FileSpec, vault: Vault) -> bytes:
+        """What was installed once and has the digest that is asked for."""
+
+        def digest(content: bytes) -> str:
+            plain = hashlib.sha256(content).hexdigest()
+            return vault.seal(plain) if file.secret else plain
+
+        return next(each for each in self._kept if digest(each) == file.digest(vault))
 
     def _bring(self, stack: str, service: str, verb: Verb) -> None:
         name = f"{stack}-{service}-1"

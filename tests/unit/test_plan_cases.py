@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from paisctl.desired import HostSpec
+from paisctl.reconcile import Scope
 from paisctl.secrets import Vault
 from tests.golden_files import REWRITE
 from tests.simulated.compose import Json, image
@@ -27,6 +28,7 @@ NOTHING = "nothing"
 KEYS = {"about", "applied", "inventory", "host", "secrets", "unrecorded"} | {
     "cannot_be_mended",
     "diff",
+    "scope",
     "plan",
 }
 
@@ -53,13 +55,17 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     if box.problem:
         assert case.get("cannot_be_mended")
-    plan = fleet.plan(wanted, vault, texts=case.get("diff", False))
+    scope = Scope[case.get("scope", "ALL")]
+    if scope is Scope.DRIFT:
+        wanted = fleet.applied(wanted)
+    plan = fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
 
     check(path, str(plan), [c.diff for c in plan.changes if c.diff and case.get("diff")])
-    assert plan == fleet.plan(wanted, vault, texts=case.get("diff", False))
+    assert plan == fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
+    assert all(scope.covers(change.cause) for change in plan.changes)
     if not case.get("cannot_be_mended"):
         fleet.apply(plan, vault)
-        assert str(fleet.plan(wanted, vault)) == "no changes"
+        assert str(fleet.plan(wanted, vault, scope=scope)) == "no changes"
 
 
 def secrets(**values: str) -> Vault:

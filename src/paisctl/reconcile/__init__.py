@@ -18,8 +18,11 @@ from paisctl.plan import (
     Plan,
     StackPlan,
 )
+from paisctl.reconcile.changes import Scope
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
+
+__all__ = ["Scope", "in_order", "reconcile", "reconcile_host"]
 
 
 def reconcile(
@@ -27,6 +30,7 @@ def reconcile(
     states: Mapping[str, HostState],
     vault: Vault,
     stacks: Iterable[str] = (),
+    scope: Scope = Scope.ALL,
 ) -> Plan:
     """Plan a fleet.
 
@@ -35,11 +39,13 @@ def reconcile(
         states: what is, by device; a device that is not in it is left out of the plan.
         vault: the secrets, for comparing keyed digests.
         stacks: plan only these stacks; none means all.
+        scope: plan only these differences. To mend drift and nothing else, `Scope.DRIFT` with
+            what each host was given last as what should be (`paisctl.kept`).
     """
     chosen = frozenset(stacks)
     return Plan(
         tuple(
-            reconcile_host(spec, states[device], vault, chosen)
+            reconcile_host(spec, states[device], vault, chosen, scope)
             for device, spec in hosts.items()
             if device in states
         )
@@ -47,7 +53,11 @@ def reconcile(
 
 
 def reconcile_host(
-    spec: HostSpec, state: HostState, vault: Vault, chosen: frozenset[str] = frozenset()
+    spec: HostSpec,
+    state: HostState,
+    vault: Vault,
+    chosen: frozenset[str] = frozenset(),
+    scope: Scope = Scope.ALL,
 ) -> HostPlan:
     """Plan one host; `chosen` limits it to some stacks, empty means all."""
     if state.problem:
@@ -63,15 +73,16 @@ def reconcile_host(
         )
         return HostPlan(spec.device, problem=str(error), hint=hint)
     plans = [
-        plan_stack(stack, state, manifest.stacks.get(stack.name), vault)
+        plan_stack(stack, state, manifest.stacks.get(stack.name), vault, scope)
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
-    plans += [
-        _orphan(spec, name, state, manifest)
-        for name in _orphans(spec, state, manifest)
-        if not chosen or name in chosen
-    ]
+    if scope.covers(Cause.ORPHAN):
+        plans += [
+            _orphan(spec, name, state, manifest)
+            for name in _orphans(spec, state, manifest)
+            if not chosen or name in chosen
+        ]
     return HostPlan(spec.device, tuple(plan for plan in plans if plan.changes), state.notes)
 
 

@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from enum import Enum
 
 from paisctl.desired import StackSpec
 from paisctl.diagnostics import Mark
 from paisctl.manifest import AppliedStack
 from paisctl.observed import HostState
+from paisctl.operation import Verb
 from paisctl.plan import Action, Address, Cause, Change, Disruption
 from paisctl.reconcile.operations import Needed
 from paisctl.resources.container import Container
-from paisctl.resources.file import FileState
+from paisctl.resources.file import FileSpec, FileState
 from paisctl.secrets import Vault, describe
 
 _WORD = re.compile(r"[a-z0-9]+")
 BY_HAND = "changed by hand on the host"
 
+# What brings a container back that is not well, but not down either.
+REVIVALS = {
+    "paused": Verb.UNPAUSE,
+    "unhealthy": Verb.RESTART,
+    "restarting": Verb.RESTART,
+}
+
+
+class Scope(Enum):
+    """Which differences are planned, by their causes; nothing is done about the others.
+
+    `PENDING`: what the inventory asks for; what only the host did is left alone. `DRIFT`: what
+    only the host did, and nothing that was never applied.
+    """
+
+    ALL = frozenset(Cause)
+    PENDING = frozenset({Cause.PENDING, Cause.BOTH, Cause.ORPHAN})
+    DRIFT = frozenset({Cause.DRIFT})
+
+    def covers(self, cause: Cause) -> bool:
+        return cause in self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A change with what has to be done for it. Without one: what is done along with others."""
+
+    change: Change | None
+    needed: Needed = field(default_factory=Needed)
+
+    def is_in(self, scope: Scope) -> bool:
+        return self.change is None or scope.covers(self.change.cause)
+
 
 class Comparison:
-    """One stack on one host, being compared. `needed` collects what has to be done.
+    """One stack on one host, being compared.
 
     Args:
         spec: the stack as it should be.
@@ -36,7 +72,6 @@ class Comparison:
         self.applied = applied or AppliedStack(spec.name)
         self.was_applied = applied is not None
         self.vault = vault
-        self.needed = Needed()
         self.address = Address(spec.device, "compose", spec.name)
 
     @property
@@ -44,6 +79,31 @@ class Comparison:
         """The containers of the stack's project, without those a person runs for a while."""
         project = self.spec.project
         return [c for c in self.state.containers if c.project == project and not c.is_one_off]
+
+    def containers_of(self, service: str) -> list[Container]:
+        """The containers of a service, the one to keep first."""
+        spec = self.spec.services.get(service)
+        containers = [c for c in self.containers if c.service == service]
+        return sorted(containers, key=lambda c: (not spec or c.digest != spec.digest, c.name))
+
+    def notice_of(self, file: FileSpec) -> Needed:
+        """What has a service take notice of its changed file; what is down reads it at its start."""
+        if file.service is None or file.action == "none":
+            return Needed()
+        containers = self.containers_of(file.service)
+        if not containers:
+            return Needed()
+        if file.action == "recreate":
+            return Needed({file.service: Verb.RECREATE})
+        reload = Needed(signals={file.service: file.signal or ""})
+        restart = Needed({file.service: Verb.RESTART})
+        if containers[0].is_well:
+            return reload if file.action == "reload" else restart
+        verb = REVIVALS.get(containers[0].state)
+        if verb is Verb.UNPAUSE and file.action == "reload":
+            reload.services[file.service] = verb
+            return reload
+        return restart if verb else Needed()
 
     def file_state(self, path: str) -> FileState | None:
         return self.state.files.get(f"stacks/{self.spec.name}/{path}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
-from paisctl.reconcile.changes import BY_HAND, Comparison
+from paisctl.reconcile.changes import BY_HAND, Comparison, Finding
+from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import cause_of
 from paisctl.rendering.compose import COMPOSE_FILE, OVERRIDE_FILE
 from paisctl.resources.file import FileSpec, FileState
@@ -22,24 +22,27 @@ _DISRUPTIONS = {
 }
 
 
-def file_changes(stack: Comparison) -> Iterator[Change]:
+def file_findings(stack: Comparison) -> Iterator[Finding]:
     """Files that differ, are missing, or are no longer wanted; not the Compose files."""
     for path, file in stack.spec.files.items():
         if path not in _COMPOSE_FILES:
             yield from _file(stack, file)
     for path in dict.fromkeys((*stack.applied.files, OVERRIDE_FILE)):
         if path not in stack.spec.files and stack.file_state(path):
-            stack.needed.unlink.append(path)
-            if path not in _COMPOSE_FILES:
-                yield stack.change(
-                    Action.DELETE, f"file {path}", Cause.ORPHAN, reason="no longer rendered"
-                )
-            elif path not in stack.applied.files:
-                reason = "not written by paisctl; Compose would merge it"
-                yield stack.change(Action.DELETE, f"file {path}", Cause.DRIFT, reason=reason)
+            yield Finding(_unwanted(stack, path), Needed(unlink=[path]))
 
 
-def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Change]:
+def _unwanted(stack: Comparison, path: str) -> Change | None:
+    if path not in _COMPOSE_FILES:
+        cause, reason = Cause.ORPHAN, "no longer rendered"
+    elif path not in stack.applied.files:
+        cause, reason = Cause.DRIFT, "not written by paisctl; Compose would merge it"
+    else:
+        return None
+    return stack.change(Action.DELETE, f"file {path}", cause, reason=reason)
+
+
+def compose_file_findings(stack: Comparison, *, explained: bool) -> Iterator[Finding]:
     """The Compose files follow from the services, so they are news only when edited by hand.
 
     Args:
@@ -55,37 +58,39 @@ def compose_file_changes(stack: Comparison, *, explained: bool) -> Iterator[Chan
         if live == wanted:
             yield from _wrong_mode(stack, file, state)
             continue
-        stack.needed.files[path] = file
-        cause = _cause(stack, path, wanted, live)
+        cause, needed = _cause(stack, path, wanted, live), Needed(files={path: file})
         if cause is not Cause.PENDING or not explained:
-            yield _content(stack, file, cause, Disruption.NONE)
+            yield Finding(_content(stack, file, cause, Disruption.NONE), needed)
+        if cause is Cause.PENDING or state is None:
+            yield Finding(None, needed)  # whatever else is done, Compose reads it
 
 
-def _file(stack: Comparison, file: FileSpec) -> Iterator[Change]:
+def _file(stack: Comparison, file: FileSpec) -> Iterator[Finding]:
     state = stack.file_state(file.path)
     wanted, live = file.digest(stack.vault), _digest(stack, file, state)
     was = _applied_digest(stack, file.path)
     disruption = _disruption(stack, file)
     if live != wanted:
-        stack.needed.install(file)
-        yield _content(stack, file, _cause(stack, file.path, wanted, live), disruption)
+        needed = Needed(files={file.path: file})
+        needed.add(stack.notice_of(file))
+        change = _content(stack, file, _cause(stack, file.path, wanted, live), disruption)
+        yield Finding(change, needed)
     elif stack.was_applied and was != wanted and file.action != "none":
-        stack.needed.act_on(file)
-        yield stack.change(
+        change = stack.change(
             Action.UPDATE,
             f"file {file.path}",
             Cause.PENDING,
             disruption,
             reason="written, but not yet loaded",
         )
+        yield Finding(change, stack.notice_of(file))
     else:
         yield from _wrong_mode(stack, file, state)
 
 
 def _disruption(stack: Comparison, file: FileSpec) -> Disruption:
-    """What loading a file costs; a service that is created reads it anyway."""
-    is_new = file.service and stack.needed.services.get(file.service) is Verb.CREATE
-    return Disruption.NONE if is_new else _DISRUPTIONS[file.action]
+    """What loading a file costs: nothing when its service is down and starts with it anyway."""
+    return _DISRUPTIONS[file.action] if stack.notice_of(file) != Needed() else Disruption.NONE
 
 
 def _digest(stack: Comparison, file: FileSpec, state: FileState | None) -> str:
@@ -107,10 +112,9 @@ def _applied_digest(stack: Comparison, path: str) -> str:
     return before.digest if before else ""
 
 
-def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> Iterator[Change]:
+def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> Iterator[Finding]:
     if state and state.mode != file.mode:
-        stack.needed.files[file.path] = file
-        yield stack.change(
+        change = stack.change(
             Action.MEND,
             f"file {file.path}",
             Cause.DRIFT,
@@ -118,6 +122,7 @@ def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> I
             values=(state.mode, file.mode),
             reason=BY_HAND,
         )
+        yield Finding(change, Needed(files={file.path: file}))
 
 
 def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disruption) -> Change:

@@ -27,12 +27,12 @@ from paisctl.operation import (
 from paisctl.resources.compose import ServiceSpec, relative_mounts
 from paisctl.resources.file import FileSpec
 
-_STRONGER = {Verb.CREATE: 3, Verb.RECREATE: 3, Verb.RESTART: 2, Verb.START: 1, Verb.UNPAUSE: 0}
+_STRENGTHS = {Verb.CREATE: 3, Verb.RECREATE: 3, Verb.RESTART: 2, Verb.START: 1, Verb.UNPAUSE: 0}
 
 
 @dataclass
 class Needed:
-    """What has to be done to a stack, collected while it is compared."""
+    """What has to be done to a stack for one change, or for several."""
 
     services: dict[str, Verb] = field(default_factory=dict)
     files: dict[str, FileSpec] = field(default_factory=dict)
@@ -41,21 +41,17 @@ class Needed:
     disconnect: list[tuple[str, str, str]] = field(default_factory=list)
     signals: dict[str, str] = field(default_factory=dict)
 
-    def install(self, file: FileSpec) -> None:
-        """Put a file in place and do what its change asks for."""
-        self.files[file.path] = file
-        self.act_on(file)
-
-    def act_on(self, file: FileSpec) -> None:
-        """Have the service of a file take notice of it."""
-        if file.service is None:
-            return
-        if file.action == "reload" and file.signal:
-            self.signals[file.service] = file.signal
-        verb = {"restart": Verb.RESTART, "recreate": Verb.RECREATE}.get(file.action)
-        now = self.services.get(file.service)
-        if verb and (now is None or _STRONGER[now] < _STRONGER[verb]):
-            self.services[file.service] = verb
+    def add(self, other: Needed) -> None:
+        """Do this as well; to a service is done what does most."""
+        for service, verb in other.services.items():
+            now = self.services.get(service)
+            if now is None or _STRENGTHS[now] < _STRENGTHS[verb]:
+                self.services[service] = verb
+        self.files |= other.files
+        self.unlink += other.unlink
+        self.remove |= other.remove
+        self.disconnect += other.disconnect
+        self.signals |= other.signals
 
 
 def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[Operation, ...]:
@@ -72,7 +68,7 @@ def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[O
         *_signals(needed, None),
         *_services(spec, needed),
         *_signals(needed, Verb.UNPAUSE),
-        *_proofs(spec, needed),
+        *_proofs(spec, state, needed),
     )
 
 
@@ -124,11 +120,13 @@ def _services(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
             yield WaitHealthy(tuple(level), spec.health_timeout)
 
 
-def _proofs(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
+def _proofs(spec: StackSpec, state: HostState, needed: Needed) -> Iterator[Operation]:
+    """What was changed must be healthy; a gate counts unless its service is down and stays so."""
     changed = [name for name in spec.services if name in needed.services or name in needed.signals]
     if changed:
+        up = {c.service for c in state.containers if c.project == spec.project and c.is_well}
         yield WaitHealthy(tuple(changed), spec.health_timeout)
-        yield from (PassGate(gate) for gate in spec.gates)
+        yield from (PassGate(gate) for gate in spec.gates if gate.service in {*up, *changed})
 
 
 def dependency_levels(spec: StackSpec) -> list[list[str]]:

@@ -8,43 +8,36 @@ from paisctl.inventory.leaks import leak
 from paisctl.manifest import sealed_environment
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
-from paisctl.reconcile.changes import BY_HAND, Comparison
+from paisctl.reconcile.changes import BY_HAND, REVIVALS, Comparison, Finding
+from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
 from paisctl.resources.container import Container, image_fields, live_fields, with_inherited
 from paisctl.secrets import describe, looks_secret
 
-_REVIVALS = {
-    "paused": Verb.UNPAUSE,
-    "unhealthy": Verb.RESTART,
-    "restarting": Verb.RESTART,
-}
 
-
-def service_changes(stack: Comparison) -> Iterator[Change]:
+def service_findings(stack: Comparison) -> Iterator[Finding]:
     """Everything about a stack's services and containers that is not as it should be."""
     for service in stack.spec.services.values():
-        containers = _ours_first(stack, service)
+        containers = stack.containers_of(service.name)
         if not containers:
-            yield _missing(stack, service)
+            yield Finding(_missing(stack, service), Needed({service.name: Verb.CREATE}))
             continue
         container, *others = containers
-        yield from (_second(stack, service, other) for other in others)
+        for other in others:
+            yield Finding(_second(stack, service, other), _without(other))
         yield from _changed(stack, service, container)
         yield from _not_well(stack, service, container)
     for container in stack.containers:
         if container.service not in stack.spec.services:
-            yield _stray(stack, container)
+            yield Finding(_stray(stack, container), _without(container))
 
 
-def _ours_first(stack: Comparison, service: ServiceSpec) -> list[Container]:
-    """The containers of a service, the one to keep first."""
-    containers = [c for c in stack.containers if c.service == service.name]
-    return sorted(containers, key=lambda c: (c.digest != service.digest, c.name))
+def _without(container: Container) -> Needed:
+    return Needed(remove={container.id: container.name})
 
 
 def _missing(stack: Comparison, service: ServiceSpec) -> Change:
-    stack.needed.services[service.name] = Verb.CREATE
     subject, downloads = f"service {service.name}", stack.download(service.image)
     before = stack.applied.services.get(service.name)
     if before:
@@ -73,14 +66,12 @@ def _missing(stack: Comparison, service: ServiceSpec) -> Change:
 
 
 def _second(stack: Comparison, service: ServiceSpec, container: Container) -> Change:
-    stack.needed.remove[container.id] = container.name
     reason = f"a second container of service {service.name}"
     return stack.change(Action.DELETE, f"container {container.name}", Cause.DRIFT, reason=reason)
 
 
 def _stray(stack: Comparison, container: Container) -> Change:
     """A container in the project that no service of the stack accounts for."""
-    stack.needed.remove[container.id] = container.name
     if container.service in stack.applied.services or container.stack == stack.spec.name:
         return stack.change(
             Action.DELETE,
@@ -93,21 +84,21 @@ def _stray(stack: Comparison, container: Container) -> Change:
     return stack.change(Action.DELETE, f"container {container.name}", Cause.DRIFT, reason=reason)
 
 
-def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Change]:
+def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Finding]:
+    recreated = Needed({service.name: Verb.RECREATE})
     found = _differences(stack, service, container)
     foreign = _foreign_networks(service, container, stack.spec.project)
     for difference in found:
         if difference.field == "networks" and foreign:
-            stack.needed.disconnect += [(n, container.id, container.name) for n in foreign]
-            yield _difference(stack, service, difference, Disruption.NONE)
-            continue
-        stack.needed.services[service.name] = Verb.RECREATE
-        yield _difference(stack, service, difference, Disruption.RECREATE)
+            left = Needed(disconnect=[(n, container.id, container.name) for n in foreign])
+            yield Finding(_difference(stack, service, difference, Disruption.NONE), left)
+        else:
+            change = _difference(stack, service, difference, Disruption.RECREATE)
+            yield Finding(change, recreated)
     wanted = stack.state.image_id(service.image)
     names_it = any(difference.field == "image" for difference in found)
     if wanted and wanted != container.image_id and not names_it:
-        stack.needed.services[service.name] = Verb.RECREATE
-        yield stack.change(
+        change = stack.change(
             Action.MEND,
             f"service {service.name}",
             Cause.DRIFT,
@@ -116,6 +107,7 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
             values=(_short(container.image_id), _short(wanted)),
             reason=f"{service.image} now points at another image on the host",
         )
+        yield Finding(change, recreated)
 
 
 def _differences(stack: Comparison, service: ServiceSpec, container: Container) -> list[Difference]:
@@ -211,13 +203,11 @@ def _difference(
     )
 
 
-def _not_well(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Change]:
+def _not_well(stack: Comparison, service: ServiceSpec, container: Container) -> Iterator[Finding]:
     if container.is_well:
         return
-    verb = _REVIVALS.get(container.state, Verb.START)
-    if stack.needed.services.get(service.name) is not Verb.RECREATE:
-        stack.needed.services[service.name] = verb
-    yield stack.change(
+    verb = REVIVALS.get(container.state, Verb.START)
+    change = stack.change(
         Action.MEND,
         f"service {service.name}",
         Cause.DRIFT,
@@ -225,6 +215,7 @@ def _not_well(stack: Comparison, service: ServiceSpec, container: Container) -> 
         field="state",
         values=(container.state, "running"),
     )
+    yield Finding(change, Needed({service.name: verb}))
 
 
 def _short(image_id: str) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from paisctl.desired import StackSpec
 from paisctl.manifest import AppliedStack, manifest_line
 from paisctl.observed import HostState
-from paisctl.plan import Action, Cause, StackPlan
-from paisctl.reconcile.changes import Comparison
-from paisctl.reconcile.files import compose_file_changes, file_changes
-from paisctl.reconcile.operations import operations_for
-from paisctl.reconcile.services import service_changes
+from paisctl.plan import Action, Cause, Change, StackPlan
+from paisctl.reconcile.changes import Comparison, Finding, Scope
+from paisctl.reconcile.files import compose_file_findings, file_findings
+from paisctl.reconcile.operations import Needed, operations_for
+from paisctl.reconcile.services import service_findings
 from paisctl.secrets import Vault
 
 
 def plan_stack(
-    spec: StackSpec, state: HostState, applied: AppliedStack | None, vault: Vault
+    spec: StackSpec,
+    state: HostState,
+    applied: AppliedStack | None,
+    vault: Vault,
+    scope: Scope = Scope.ALL,
 ) -> StackPlan:
     """Plan one stack.
 
@@ -23,12 +27,22 @@ def plan_stack(
         state: the host as it is.
         applied: the stack as it was last applied; None when it never was.
         vault: the secrets, for comparing keyed digests.
+        scope: which differences to plan.
     """
     stack = Comparison(spec, state, applied, vault)
-    changes = [*service_changes(stack), *file_changes(stack)]
-    changes += compose_file_changes(stack, explained=bool(changes))
-    if not changes and applied is None:
+    found = [f for f in (*service_findings(stack), *file_findings(stack)) if f.is_in(scope)]
+    explained = bool(_changes(found))
+    found += [f for f in compose_file_findings(stack, explained=explained) if f.is_in(scope)]
+    changes = _changes(found)
+    if not changes and applied is None and scope.covers(Cause.PENDING):
         reason = "it runs as wanted, but is not in the host's manifest"
         changes = [stack.change(Action.UPDATE, "record", Cause.PENDING, reason=reason)]
-    operations = operations_for(spec, state, stack.needed) if changes else ()
+    needed = Needed()
+    for finding in found:
+        needed.add(finding.needed)
+    operations = operations_for(spec, state, needed) if changes else ()
     return StackPlan(spec.name, tuple(changes), operations, spec.needs, manifest_line(spec, vault))
+
+
+def _changes(found: list[Finding]) -> list[Change]:
+    return [finding.change for finding in found if finding.change]
