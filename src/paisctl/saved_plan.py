@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from paisctl import __version__
 from paisctl.desired import HostSpec
@@ -106,11 +107,20 @@ class SavedPlan:
         return {device: words for device, words in found.items() if words}
 
 
+class Basis(Protocol):
+    """What a plan was made from: what should be, what is, and the secrets (a session)."""
+
+    @property
+    def hosts(self) -> Mapping[str, HostSpec]: ...
+    @property
+    def states(self) -> Mapping[str, HostState]: ...
+    @property
+    def vault(self) -> Vault: ...
+
+
 def save(
     plan: Plan,
-    hosts: Mapping[str, HostSpec],
-    states: Mapping[str, HostState],
-    vault: Vault,
+    basis: Basis,
     *,
     fleet: str,
     revision: str = "",
@@ -121,22 +131,21 @@ def save(
 
     Args:
         plan: the plan.
-        hosts: what should be on its hosts.
-        states: the hosts as it was made from them.
-        vault: the secrets, for keyed digests.
+        basis: what it was made from.
         fleet: the fleet's name.
         revision: the git revision of the inventory.
         stacks: what the plan was limited to.
         scope: which differences it is about.
     """
+    vault = basis.vault
     names = sorted(set(_secrets_of(plan)) & vault.values.keys())
     return SavedPlan(
         fleet,
         tuple(
             SavedHost(
-                hosts[host.device].root,
+                basis.hosts[host.device].root,
                 host,
-                take_fingerprint(host, states[host.device], vault) if host.changes else None,
+                take_fingerprint(host, basis.states[host.device], vault) if host.changes else None,
             )
             for host in plan.hosts
         ),

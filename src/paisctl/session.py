@@ -10,11 +10,13 @@ from paisctl.desired import HostSpec
 from paisctl.events import HostResult, Listener
 from paisctl.execute import execute
 from paisctl.execution.conduct import Conduct
+from paisctl.kept import kept_host
+from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import Plan
 from paisctl.proof import unproven
-from paisctl.reconcile import reconcile
+from paisctl.reconcile import Scope, reconcile
 from paisctl.report import Report
 from paisctl.secrets import Vault
 from paisctl.targets import Target
@@ -32,18 +34,48 @@ class Session:
     targets: Mapping[str, Target]
     states: Mapping[str, HostState]
 
-    def plan(self, stacks: Iterable[str] = ()) -> Plan:
-        """Compare what should be with what is; `stacks` limits it to some stacks."""
-        return reconcile(self.hosts, self.states, self.vault, stacks)
+    def plan(self, stacks: Iterable[str] = (), scope: Scope = Scope.ALL) -> Plan:
+        """Compare what should be with what is.
 
-    def apply(self, plan: Plan, listener: Listener, conduct: Conduct) -> dict[str, HostResult]:
+        Args:
+            stacks: only these; none means all.
+            scope: only these differences. Drift alone is what differs from what was last applied,
+                whatever the inventory says.
+        """
+        hosts = self._applied() if scope is Scope.DRIFT else self.hosts
+        return reconcile(hosts, self.states, self.vault, stacks, scope)
+
+    def _applied(self) -> dict[str, HostSpec]:
+        """What each host was last given, as desired state."""
+        return {
+            device: kept_host(device, host.root, _manifest(self.states[device]))
+            for device, host in self.hosts.items()
+            if device in self.states
+        }
+
+    def apply(
+        self,
+        plan: Plan,
+        listener: Listener,
+        conduct: Conduct,
+        *,
+        transaction: bool = False,  # noqa: ARG002 - hosts go back in a second pass, here
+    ) -> dict[str, HostResult]:
         """Carry a plan out. Each host is read again afterwards."""
-        return execute(plan, self.targets, self.states, self.vault, listener)
+        return execute(plan, self.targets, self.states, self.vault, listener, conduct)
 
     def report(self, plan: Plan, results: Mapping[str, HostResult]) -> Report:
         """How carrying a plan out has ended, proved by the hosts as they were read again."""
         after = {name: result.state for name, result in results.items() if result.state}
         return Report(plan, results, unproven(plan, self.states, after, self.vault))
+
+
+def _manifest(state: HostState) -> Manifest:
+    """The manifest of a host; of one that is not to be trusted, planning says so."""
+    try:
+        return parse_manifest(state.manifest)
+    except UnusableManifest:
+        return Manifest()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -83,7 +84,8 @@ app.add_typer(lab.app, name="lab")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run paisctl; exits with 0, 1 (failed), 64 (usage) or 130 (interrupted)."""
+    """Run paisctl; exits with 0, 1 (failed), 64 (usage) or 130 (interrupted, or terminated)."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -2,69 +2,110 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.context import Devices, On, Stacks, settings
+from paisctl.cli.carry_out import How, NoRollback, Transaction, Wait, Yes, ask, carry_out, waiting
+from paisctl.cli.context import (
+    Diff,
+    IgnoreDrift,
+    On,
+    OnlyDrift,
+    Stacks,
+    choose_scope,
+    settings,
+)
+from paisctl.cli.saved import apply_saved, named_plan
 from paisctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from paisctl.reconcile import Scope
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Devices, by name or pattern (`m7-*`), or one saved plan. Default: all devices.",
+        show_default=False,
+        metavar="DEVICE|FILE",
+    ),
+]
+ReplanMoved = Annotated[
+    bool,
+    typer.Option(
+        "--replan-moved", help="With FILE: plan hosts that are not as it found them anew, and ask."
+    ),
+]
 
 
 def apply(
     context: typer.Context,
-    devices: Devices = None,
+    targets: Targets = None,
+    *,
     on: On = None,
     stack: Stacks = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show changed files line by line.")] = False,
+    yes: Yes = False,
+    diff: Diff = False,
+    ignore_drift: IgnoreDrift = False,
+    only_drift: OnlyDrift = False,
+    no_rollback: NoRollback = False,
+    transaction: Transaction = None,
+    wait: Wait = "0s",
+    replan_moved: ReplanMoved = False,
 ) -> None:
-    """Bring the hosts to what the inventory says. Shows the plan and asks first.
+    """Bring the hosts to what the inventory says, or carry out a saved plan.
+
+    Shows the plan and asks first. A saved plan was shown before: it is carried out just so, or
+    refused as a whole when a host is not as it was then.
 
     Hosts are changed side by side, and read again afterwards to prove it. Exits with 0 when
     everything was done, with 1 when something was not.
 
     \b
     Examples:
-      paisctl apply
       paisctl apply k6 --stack redis-cache
-      paisctl apply --yes              # in a script
+      paisctl apply --yes --wait 10m   # in a script
+      paisctl apply plan.json          # saved by `paisctl plan -o plan.json`
     """
+    how = How(yes, no_rollback, transaction, waiting(wait))
+    scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
+    file = named_plan(context, targets)
+    if file is None:
+        if replan_moved:
+            raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
+        _apply_inventory(context, targets, on, stack, scope, how, diff)
+    elif on or stack or ignore_drift or only_drift:
+        raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
+    else:
+        apply_saved(context, file, how, replan_moved=replan_moved)
+
+
+def _apply_inventory(
+    context: typer.Context,
+    names: list[str] | None,
+    on: str | None,
+    stack: list[str] | None,
+    scope: Scope,
+    how: How,
+    diff: bool,
+) -> None:
     from paisctl import pipeline
     from paisctl.cli.choose import choose
-    from paisctl.execution.conduct import Conduct
+    from paisctl.provenance import git_revision
     from paisctl.views import human
-    from paisctl.views.progress import watch_apply, watch_probes
+    from paisctl.views.progress import watch_probes
 
     desired = pipeline.desire(settings(context).inventory)
-    chosen, stacks = choose(desired, devices, on, stack)
+    chosen, stacks = choose(desired, names, on, stack)
     with ExitStack() as open_session:
         with watch_probes() as listener:
             session = open_session.enter_context(
                 pipeline.session(desired, chosen, listener, texts=diff)
             )
-        plan = session.plan(stacks)
+        plan = session.plan(stacks, scope)
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:
             raise typer.Exit(int(bool(plan.problems)))
-        _ask(yes)
-        try:
-            with watch_apply(plan) as listener:
-                results = session.apply(plan, listener, Conduct())
-        except KeyboardInterrupt:
-            typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
-            raise
-        report = session.report(plan, results)
-    typer.echo(human.report(report), nl=False)
-    raise typer.Exit(int(not report.succeeded))
-
-
-def _ask(yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", "add --yes to apply without being asked")
-    if not typer.confirm("\nApply these changes?", err=True):
-        typer.echo("nothing was changed", err=True)
-        raise typer.Exit(1)
+        ask(how)
+        carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paisctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from paisctl.reconcile import Scope
 
 DEFAULT = Path("inventory/pais.yaml")
 
@@ -69,3 +72,29 @@ Stacks = Annotated[
     list[str] | None,
     typer.Option("--stack", help="Only this stack; may be repeated.", metavar="STACK"),
 ]
+Diff = Annotated[bool, typer.Option("--diff", help="Show changed files line by line.")]
+IgnoreDrift = Annotated[
+    bool,
+    typer.Option("--ignore-drift", help="Only what the inventory changes; leave drift alone."),
+]
+OnlyDrift = Annotated[
+    bool,
+    typer.Option(
+        "--only-drift", help="Only back to what was last applied, whatever the inventory says now."
+    ),
+]
+
+
+def choose_scope(*, ignore_drift: bool, only_drift: bool) -> Scope:
+    """Which differences are meant.
+
+    Raises:
+        UsageError: both options were given.
+    """
+    from paisctl.reconcile import Scope
+
+    if ignore_drift and only_drift:
+        raise UsageError("--ignore-drift and --only-drift exclude each other", "give one of them")
+    if ignore_drift:
+        return Scope.PENDING
+    return Scope.DRIFT if only_drift else Scope.ALL

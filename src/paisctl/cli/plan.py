@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.context import Devices, On, Stacks, settings
+from paisctl.cli.context import (
+    Devices,
+    Diff,
+    IgnoreDrift,
+    On,
+    OnlyDrift,
+    Stacks,
+    choose_scope,
+    settings,
+)
 
 if TYPE_CHECKING:
+    from paisctl.inventory.load import Fleet
     from paisctl.plan import Plan
+    from paisctl.reconcile import Scope
+    from paisctl.session import Session
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--out", help="Also save the plan, for `paisctl apply FILE`.", metavar="FILE"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
+DetailedExitcode = Annotated[
+    bool,
+    typer.Option(
+        "--detailed-exitcode",
+        help="Exit with 0: nothing to do, 2: pending changes, 3: drift only, "
+        "4: a host could not be read, 1: failed.",
+    ),
+]
 
 
 def plan(
     context: typer.Context,
     devices: Devices = None,
+    *,
     on: On = None,
     stack: Stacks = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Show changed files line by line.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
-    detailed_exitcode: Annotated[
-        bool,
-        typer.Option(
-            "--detailed-exitcode",
-            help="Exit with 0: nothing to do, 2: pending changes, 3: drift only, "
-            "4: a host could not be read, 1: failed.",
-        ),
-    ] = False,
+    diff: Diff = False,
+    ignore_drift: IgnoreDrift = False,
+    only_drift: OnlyDrift = False,
+    out: Out = None,
+    as_json: Json = False,
+    detailed_exitcode: DetailedExitcode = False,
 ) -> None:
     """Show what differs between the inventory and the hosts. Changes nothing.
 
@@ -36,24 +62,56 @@ def plan(
 
     \b
     Examples:
-      paisctl plan
       paisctl plan 'm7-*' --stack qdrant --diff
       paisctl plan --on layer:knowledge --detailed-exitcode
+      paisctl plan -o plan.json        # then: paisctl apply plan.json
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose
     from paisctl.views import human, json
     from paisctl.views.progress import watch_probes
 
+    scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
+    _require_writable(out)
     desired = pipeline.desire(settings(context).inventory)
     chosen, stacks = choose(desired, devices, on, stack)
     with (
         watch_probes() as listener,
         pipeline.session(desired, chosen, listener, texts=diff) as session,
     ):
-        result = session.plan(stacks)
-    typer.echo(json.plan(result) if as_json else human.plan(result, show_diffs=diff), nl=False)
-    raise typer.Exit(_detailed(result) if detailed_exitcode else int(bool(result.problems)))
+        found = session.plan(stacks, scope)
+    typer.echo(json.plan(found) if as_json else human.plan(found, show_diffs=diff), nl=False)
+    _save(out, found, session, desired.fleet, stacks, scope)
+    raise typer.Exit(_detailed(found) if detailed_exitcode else int(bool(found.problems)))
+
+
+def _require_writable(out: Path | None) -> None:
+    """Know it before the hosts are read."""
+    from paisctl import plan_file
+
+    if out:
+        plan_file.require_writable(out)
+
+
+def _save(
+    out: Path | None, plan: Plan, session: Session, fleet: Fleet, stacks: list[str], scope: Scope
+) -> None:
+    from paisctl import plan_file
+    from paisctl.provenance import git_revision
+    from paisctl.saved_plan import save
+
+    if out is None:
+        return
+    saved = save(
+        plan,
+        session,
+        fleet=fleet.inventory.name,
+        revision=git_revision(fleet.directory),
+        stacks=tuple(stacks),
+        scope=scope,
+    )
+    plan_file.write(saved, out)
+    typer.echo(f"saved to {out}; next: paisctl apply {out}", err=True)
 
 
 def _detailed(plan: Plan) -> int:

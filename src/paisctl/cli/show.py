@@ -1,4 +1,4 @@
-"""`paisctl show DEVICE`: a device as resolved, and where each value came from."""
+"""`paisctl show`: a device as resolved, and where each value came from; or a saved plan."""
 
 from __future__ import annotations
 
@@ -7,18 +7,34 @@ from typing import Annotated
 import typer
 
 from paisctl.cli.context import settings
+from paisctl.cli.saved import named_plan
 
 
 def show(
     context: typer.Context,
-    device: Annotated[str, typer.Argument(help="A device of the inventory.", metavar="DEVICE")],
+    what: Annotated[
+        str,
+        typer.Argument(help="A device of the inventory, or a saved plan.", metavar="DEVICE|FILE"),
+    ],
 ) -> None:
-    """Print a device as resolved, and where each value came from.
+    """Print a device as resolved, and where each value came from; or print a saved plan.
 
     \b
-    Example:
+    Examples:
       paisctl show k6
+      paisctl show plan.json
     """
+    from paisctl import plan_file
+    from paisctl.views import saved_plan as view
+
+    file = named_plan(context, [what])
+    if file:
+        typer.echo(view.as_text(plan_file.read(file)), nl=False)
+    else:
+        _show_device(context, what)
+
+
+def _show_device(context: typer.Context, device: str) -> None:
     from paisctl import pipeline
     from paisctl.diagnostics import did_you_mean
     from paisctl.errors import UsageError

@@ -111,6 +111,19 @@ class Secret(Model):
     bytes: int = Field(32, ge=16, le=128, description="Length when generated, in random bytes")
 
 
+class Apply(Model):
+    """How an apply goes about it, where the command line does not say otherwise."""
+
+    strategy: Literal["independent", "transaction"] = Field(
+        "independent",
+        description="When a host fails: `independent` leaves the other hosts as applied, "
+        "`transaction` has them go back, too",
+    )
+    keep_generations: int = Field(
+        10, ge=2, le=1000, description="How many generations a host keeps to go back to"
+    )
+
+
 class Inventory(Model):
     """A whole inventory file."""
 
@@ -130,6 +143,9 @@ class Inventory(Model):
         description="File with the secret values, beside the inventory; never in git",
     )
     secrets: dict[Identifier, Secret] = Field(default_factory=dict, description="Known secrets")
+    apply: Apply = Field(
+        default_factory=lambda: Apply.model_validate({}), description="How an apply goes about it"
+    )
     stacks: dict[Name, dict[str, Any] | None] = Field(
         default_factory=dict, description="What all devices that run a stack share"
     )

@@ -5,20 +5,35 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from paisctl.plan import Change, HostPlan, Plan
+from paisctl.plan import Action, Cause, Change, HostPlan, Plan, count
 
 FORMAT = 1
 
-_ACTIONS = {"+": "create", "~": "update", "!": "mend", "-": "delete"}
+_ACTIONS = {action: action.name.lower() for action in Action}
 
 
 def plan(plan: Plan) -> str:
     """A plan as one JSON document, with a line end."""
-    return dump({"format": FORMAT, "hosts": [_host(host) for host in plan.hosts]})
+    hosts = [_host(host) for host in plan.hosts]
+    return dump({"format": FORMAT, "summary": _summary(plan), "hosts": hosts})
 
 
 def dump(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _summary(plan: Plan) -> dict[str, Any]:
+    """How much there is of what; every cause and action is there, so that a sum needs no care."""
+    actions = count(plan.changes)
+    causes = [change.cause for change in plan.changes]
+    return {
+        "hosts": len(plan.hosts),
+        "hosts_changing": len(plan.changing),
+        "hosts_not_planned": len(plan.problems),
+        "changes": len(plan.changes),
+        "by_action": {name: actions.get(action, 0) for action, name in _ACTIONS.items()},
+        "by_cause": {str(cause): causes.count(cause) for cause in Cause},
+    }
 
 
 def _host(host: HostPlan) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""Asking, carrying a plan out, and saying how it ended: what all commands that change hosts share."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paisctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from paisctl.inventory.load import Fleet
+    from paisctl.plan import Plan
+    from paisctl.session import Session
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+NoRollback = Annotated[
+    bool,
+    typer.Option(
+        "--no-rollback", help="Leave a stack that fails as it is, to look into it; do not go back."
+    ),
+]
+Transaction = Annotated[
+    bool | None,
+    typer.Option(
+        "--transaction/--no-transaction",
+        help="When a host fails, let the hosts that are done go back, too; or not. "
+        "Default: `apply.strategy` of the inventory.",
+        show_default=False,
+    ),
+]
+Wait = Annotated[
+    str,
+    typer.Option(
+        "--wait",
+        help="Wait so long for somebody else's apply to end, such as 90s or 10m.",
+        metavar="DURATION",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """What the command line asks for.
+
+    `transaction` is None for what the inventory says, `wait` is in seconds, `command` is for logs.
+    """
+
+    yes: bool = False
+    no_rollback: bool = False
+    transaction: bool | None = None
+    wait: float = 0.0
+    command: str = "apply"
+
+
+def waiting(wait: str) -> float:
+    """The seconds of `--wait`.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    from paisctl.inventory.types import parse_duration
+
+    try:
+        return parse_duration(wait)
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from None
+
+
+def ask(how: How) -> None:
+    """Ask whether to go ahead, unless `--yes` was given; a no ends the command.
+
+    Raises:
+        UsageError: there is nobody to ask.
+    """
+    if how.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without")
+    if not typer.confirm("\nApply these changes?", err=True):
+        typer.echo("nothing was changed", err=True)
+        raise typer.Exit(1)
+
+
+def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: str) -> None:
+    """Carry a plan out, prove it, say how it ended, and end the command.
+
+    Args:
+        session: the hosts, read.
+        plan: what to do.
+        how: as asked for on the command line.
+        fleet: the inventory, for what the command line leaves open.
+        revision: the git revision that the plan was made from.
+    """
+    from paisctl.execution.conduct import Conduct
+    from paisctl.saved_plan import digest_of
+    from paisctl.views import human
+    from paisctl.views.progress import watch_apply
+
+    settings = fleet.inventory.apply
+    conduct = Conduct(
+        command=how.command,
+        revision=revision,
+        plan=digest_of(plan),
+        rollback=not how.no_rollback,
+        wait=how.wait,
+        keep=settings.keep_generations,
+    )
+    is_transaction = (
+        settings.strategy == "transaction" if how.transaction is None else how.transaction
+    )
+    try:
+        with watch_apply(plan) as listener:
+            results = session.apply(plan, listener, conduct, transaction=is_transaction)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
+        raise
+    report = session.report(plan, results)
+    typer.echo(human.report(report), nl=False)
+    raise typer.Exit(int(not report.succeeded))

@@ -1,0 +1,69 @@
+"""Telling a saved plan from a device on the command line, and carrying one out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import typer
+
+from paisctl.cli.carry_out import How, ask, carry_out
+from paisctl.cli.context import settings
+from paisctl.errors import UsageError
+
+
+def named_plan(context: typer.Context, names: Sequence[str] | None) -> Path | None:
+    """The saved plan that one of some names is: a file, and no device has that name.
+
+    Raises:
+        UsageError: a name can only be a file's, and there is none; or there are names beside it.
+    """
+    files = [name for name in names or () if _is_file(context, name)]
+    if not files:
+        return None
+    if list(names or ()) != files[:1]:
+        raise UsageError(
+            f"{files[0]} is a saved plan, which names its own devices", "leave out all other names"
+        )
+    return Path(files[0])
+
+
+def _is_file(context: typer.Context, name: str) -> bool:
+    from paisctl import pipeline
+
+    is_no_device = name.endswith(".json") or "/" in name
+    if not Path(name).is_file():
+        if is_no_device:
+            raise UsageError(f"there is no saved plan {name}", "save one: paisctl plan -o FILE")
+        return False
+    return is_no_device or name not in pipeline.read_fleet(settings(context).inventory).devices
+
+
+def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: bool) -> None:
+    """Carry out just what a saved plan says, if its hosts are as it found them; end the command."""
+    from paisctl import pipeline, plan_file
+    from paisctl.provenance import git_revision
+    from paisctl.resume import replan, resume
+    from paisctl.views import human
+    from paisctl.views import saved_plan as view
+    from paisctl.views.progress import watch_probes
+
+    saved, files = plan_file.read(path), settings(context).inventory
+    fleet, plan, revision = pipeline.read_fleet(files), saved.plan, saved.revision
+    hosts = pipeline.desire(files).hosts if replan_moved else None
+    with ExitStack() as open_session:
+        with watch_probes() as listener:
+            session = open_session.enter_context(resume(saved, fleet, listener, hosts))
+        moved = saved.moved(session.states, session.vault)
+        typer.echo(view.moved(saved, moved, path, replanned=replan_moved), nl=False)
+        if moved and not replan_moved:
+            raise typer.Exit(1)
+        if replan_moved:
+            plan, revision = replan(saved, session, moved), git_revision(fleet.directory)
+        typer.echo(human.plan(plan, show_diffs=True), nl=False)
+        if not plan:
+            raise typer.Exit(int(bool(plan.problems)))
+        if plan != saved.plan:
+            ask(how)
+        carry_out(session, plan, how, fleet, revision)
