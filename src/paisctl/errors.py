@@ -9,6 +9,7 @@ PaisctlError                 has a message for a person and, where there is one,
     ├── HostKeyChanged       strict host keys: it is known by another key
     ├── AuthenticationRefused    the host does not accept who we are
     ├── ConnectionLost       the connection broke while a command ran
+    ├── HostBusy             somebody else is changing the host, or has since the plan was made
     └── UnexpectedAnswer     the host answered with something that cannot be understood
 """
 
@@ -68,6 +69,10 @@ class AuthenticationRefused(HostError):
 
 class ConnectionLost(HostError):
     """The connection broke while a command ran; the command may have gone on."""
+
+
+class HostBusy(HostError):
+    """Somebody else is changing the host, or has changed it since the plan was made."""
 
 
 class UnexpectedAnswer(HostError):

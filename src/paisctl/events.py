@@ -107,7 +107,7 @@ class HostResult:
     """How an apply ended on one host.
 
     `state` is the host as read again afterwards, None when it could not be; `problem` then says
-    why, and `changing` which stack was being changed at that moment. `generation` is the one that
+    why, `hint` what to do, and `changing` which stack was being changed at that moment. `generation` is the one that
     the host has gone back to by itself.
     """
 
@@ -115,5 +115,6 @@ class HostResult:
     stacks: Mapping[str, StackEnded]
     state: HostState | None
     problem: str = ""
+    hint: str = ""
     changing: str = ""
     generation: int | None = None

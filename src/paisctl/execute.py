@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, wait
 
 from paisctl.events import HostResult, Listener
+from paisctl.execution.conduct import Conduct
 from paisctl.execution.conversation import Conversation
 from paisctl.execution.coordinate import Coordinator, in_common_order, needs_within
 from paisctl.execution.delivery import Run, pack
@@ -28,11 +29,13 @@ def execute(
     states: Mapping[str, HostState],
     vault: Vault,
     listener: Listener,
+    conduct: Conduct,
 ) -> dict[str, HostResult]:
     """Apply a plan to all hosts that it changes, side by side, with one execution on each.
 
-    A stack begins when the stacks of the plan that it needs have been applied, and is skipped when
-    one of them was not, or is on a host that could not be read. An interrupt lets every host finish the stack it is in, and goes on up.
+    All hosts are locked before any is changed. A stack begins when the stacks of the plan that it needs have been applied, and is skipped when
+    one of them was not, or is on a host that could not be read. An interrupt lets every host finish
+    the stack it is in, and goes on up.
 
     Args:
         plan: what to do.
@@ -40,15 +43,17 @@ def execute(
         states: the hosts as they were planned for.
         vault: the secrets that go into files, and are kept out of everything else.
         listener: is told what happens, one event at a time.
+        conduct: how to go about it.
 
     Raises:
         HostError: a host has not been read, so that nothing can be executed on it.
         UsageError: the plan's stacks need one another in a circle.
     """
     hosts = in_common_order(plan)
-    coordinator = Coordinator(needs_within(plan), [host.device for host in plan.problems])
+    devices = [host.device for host in hosts]
+    coordinator = Coordinator(devices, needs_within(plan), [h.device for h in plan.problems])
     listener = one_at_a_time(listener)
-    run = Run(f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}", _who())
+    run = _run(conduct)
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
     futures = [
         start_thread(
@@ -66,10 +71,17 @@ def _results(futures: list[Future[HostResult]], coordinator: Coordinator) -> lis
     try:
         return [future.result() for future in futures]
     except KeyboardInterrupt:
-        coordinator.stop()
+        coordinator.stop("stopped before it began")
         wait(futures, timeout=_FAREWELL)
         raise
 
 
-def _who() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+def _run(conduct: Conduct) -> Run:
+    now = time.gmtime()
+    return Run(
+        f"{time.strftime('%Y%m%dT%H%M%SZ', now)}-{secrets.token_hex(3)}",
+        getpass.getuser(),
+        socket.gethostname(),
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+        conduct,
+    )

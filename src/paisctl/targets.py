@@ -18,6 +18,7 @@ class Target:
 
     Attributes:
         root: the directory paisctl owns there; may begin with `~/`.
+        fleet: whose host it is.
         images: the image references that its stacks want; empty when it should have no stacks.
         docker: absolute path of docker; empty to look for it.
         docker_sudo: whether docker needs `sudo -n`; None to find out.
@@ -29,6 +30,7 @@ class Target:
     images: tuple[str, ...] = ()
     docker: str = ""
     docker_sudo: bool | None = None
+    fleet: str = ""
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -39,10 +41,10 @@ def build_targets(
     fleet: Fleet, hosts: Mapping[str, HostSpec], devices: Iterable[str]
 ) -> list[Target]:
     """A target by SSH for each of some devices; nothing is connected yet."""
-    return [_target(fleet.devices[name], hosts[name]) for name in devices]
+    return [_target(fleet.inventory.name, fleet.devices[name], hosts[name]) for name in devices]
 
 
-def _target(fleet_device: FleetDevice, host: HostSpec) -> Target:
+def _target(fleet: str, fleet_device: FleetDevice, host: HostSpec) -> Target:
     settings = fleet_device.device
     services = (service for stack in host.stacks.values() for service in stack.services.values())
     return Target(
@@ -52,6 +54,7 @@ def _target(fleet_device: FleetDevice, host: HostSpec) -> Target:
         images=tuple(sorted({service.image for service in services})),
         docker=settings.docker.command or "",
         docker_sudo=settings.docker.sudo,
+        fleet=fleet,
     )
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from paisctl.errors import HostError, UnexpectedAnswer
+from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
 from paisctl.events import (
+    GoingBack,
     HostEnded,
     HostResult,
     Listener,
+    LockAwaited,
     Outcome,
     StackEnded,
     StackWaiting,
@@ -27,10 +30,14 @@ from paisctl.plan import HostPlan
 from paisctl.probe import understand
 from paisctl.secrets import Vault
 from paisctl.targets import Target
+from paisctl.threads import start_thread
 from paisctl.transports import Channel
 
 _EVENT = "@paisctl "
-_WORDS = {Word.GO: b"go\n", Word.SKIP: b"skip\n"}
+_WORDS = {Word.LOCK: b"lock\n", Word.GO: b"go\n", Word.SKIP: b"skip\n"}
+_HERE = b"here\n"
+_PULSE = 10.0  # seconds; a host that hears nothing for a minute takes us to be gone
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 
 
 @dataclass
@@ -45,22 +52,32 @@ class Conversation:
     listener: Listener
     changing: str = field(default="", init=False)
     _why: str = field(default="", init=False)
+    _generation: int | None = field(default=None, init=False)
+    _broken: dict[str, list[_Broken]] = field(default_factory=dict, init=False)
+    _over: threading.Event = field(default_factory=threading.Event, init=False)
+    _writing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def hold(self, delivery: Delivery) -> HostResult:
         """Apply, to the end; a host that fails is a result, too."""
         start = time.monotonic()
-        problem, state = "", None
+        problem, hint, state = "", "", None
         try:
             state = self._apply(delivery)
         except HostError as error:
-            problem = self.vault.redact(error.message)
+            problem, hint = self.vault.redact(error.message), error.hint or ""
+            if isinstance(error, HostBusy):
+                self.coordinator.stop(f"{self.plan.device}: {problem}")
         finally:
-            self._abandon(problem or "the host never came to it")
+            self._over.set()
+            self.coordinator.locked(self.plan.device)
+            self._abandon(self.coordinator.stopped or problem or "the host never came to it")
         self.listener(HostEnded(self.plan.device, time.monotonic() - start, problem))
         stacks = self.coordinator.results(self.plan.device)
-        return HostResult(self.plan.device, stacks, state, problem, self.changing)
+        return HostResult(
+            self.plan.device, stacks, state, problem, hint, self.changing, self._generation
+        )
 
-    def _apply(self, delivery: Delivery) -> HostState:
+    def _apply(self, delivery: Delivery) -> HostState | None:
         facts = self.before.facts
         command = f"sudo -n {COMMAND}" if facts and facts.files_sudo else COMMAND
         channel = self.target.transport.open(command)
@@ -74,7 +91,7 @@ class Conversation:
                 channel.wait()
             raise
 
-    def _listen(self, channel: Channel, delivery: Delivery) -> HostState:
+    def _listen(self, channel: Channel, delivery: Delivery) -> HostState | None:
         noise = ""
         lines = channel.lines()
         for line in lines:
@@ -82,9 +99,16 @@ class Conversation:
                 noise = line or noise
                 continue
             event = self._parse(line)
-            if event["event"] == "observation":
-                return self._observation(lines, channel)
-            self._react(event, channel, delivery)
+            match event["event"]:
+                case "observation":
+                    return self._observation(lines, channel)
+                case "withdrawn":
+                    channel.wait()
+                    return None
+                case kind if kind in _OUTCOMES:
+                    self._ended(event, _OUTCOMES[kind])
+                case _:
+                    self._react(event, channel, delivery)
         status = channel.wait()
         said = channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or noise
         raise HostError(f"the apply broke off with exit status {status}" + (said and f": {said}"))
@@ -98,6 +122,7 @@ class Conversation:
             ) from None
 
     def _observation(self, lines: Iterator[str], channel: Channel) -> HostState:
+        self._over.set()
         text = "\n".join(["", *lines])
         channel.wait()
         state = understand(self.target, text.encode("utf-8", "surrogateescape"))
@@ -105,24 +130,35 @@ class Conversation:
         return replace(state, facts=self.before.facts)
 
     def _react(self, event: dict[str, Any], channel: Channel, delivery: Delivery) -> None:
-        stack, step = event.get("stack", ""), event.get("step", "")
+        device, stack, step = self.plan.device, event.get("stack", ""), event.get("step", "")
         detail = self.vault.redact(event.get("detail", ""))
         match event["event"]:
             case "ready":
                 channel.write(delivery.archive)
+                start_thread(self._pulse, channel)
             case "refused":
-                raise HostError(f"{self.plan.device} refuses: {detail}")
+                raise HostError(f"{device} refuses: {detail}")
+            case "held":
+                hint = f"add --wait 10m to wait for it; paisctl unlock {device}, if nobody is there"
+                raise HostBusy(detail, hint)
+            case "moved":
+                raise HostBusy(detail, f"paisctl plan {device}")
+            case "locking":
+                self._say(self.coordinator.may_lock(device), channel)
+            case "lock-awaited":
+                self.listener(LockAwaited(device, detail))
+            case "locked":
+                self.coordinator.locked(device)
             case "waiting":
                 self._give_word(stack, channel)
             case "step":
-                self.listener(StepStarted(self.plan.device, stack, step, detail))
-            case "failed":
+                self.listener(StepStarted(device, stack, step, detail))
+            case "broken":
                 log = tuple(self.vault.redact(line) for line in event.get("log", ()))
-                self._end(stack, Outcome.FAILED, step, detail, log)
-            case "skipped":
-                self._end(stack, Outcome.SKIPPED, message=self._why)
-            case "applied":
-                self._end(stack, Outcome.APPLIED)
+                self._broken.setdefault(stack, []).append(_Broken(step, detail, log))
+            case "going-back":
+                self._generation = int(detail)
+                self.listener(GoingBack(device, stack, int(detail)))
 
     def _give_word(self, stack: str, channel: Channel) -> None:
         key = (self.plan.device, stack)
@@ -130,23 +166,36 @@ class Conversation:
             names = tuple(f"{device}/{name}" for device, name in needs)
             self.listener(StackWaiting(self.plan.device, stack, names))
         word, self._why = self.coordinator.may_begin(key)
-        if word is Word.STOP:
-            channel.close_stdin()
-            return
         if word is Word.GO:
             self.changing = stack
-        channel.write(_WORDS[word])
+        self._say(word, channel)
 
-    def _end(
-        self,
-        stack: str,
-        outcome: Outcome,
-        step: str = "",
-        message: str = "",
-        log: tuple[str, ...] = (),
-    ) -> None:
+    def _say(self, word: Word, channel: Channel) -> None:
+        with self._writing:
+            if word is Word.STOP:
+                channel.close_stdin()
+            else:
+                channel.write(_WORDS[word])
+
+    def _pulse(self, channel: Channel) -> None:
+        """Tell the host that somebody is there, as long as it works."""
+        with contextlib.suppress(HostError):  # whoever reads from the channel will notice
+            while not self._over.wait(_PULSE):
+                with self._writing:
+                    channel.write(_HERE)
+
+    def _ended(self, event: dict[str, Any], outcome: Outcome) -> None:
+        stack = event.get("stack", "")
+        message = self.vault.redact(event.get("detail", "")) or self._why
+        first, *others = self._broken.get(stack) or [_Broken("", message, ())]
+        for broken in others[-1:] if outcome is Outcome.STRANDED else []:
+            said = f"{first.message}; then going back failed at: {broken.step}: {broken.message}"
+            first = _Broken(first.step, said, (*first.log, *broken.log))
+        self._end(stack, outcome, first)
+
+    def _end(self, stack: str, outcome: Outcome, broken: _Broken) -> None:
         self.changing = ""
-        end = StackEnded(self.plan.device, stack, outcome, step, message, log)
+        end = StackEnded(self.plan.device, stack, outcome, broken.step, broken.message, broken.log)
         self.coordinator.ended(end)
         self.listener(end)
 
@@ -157,5 +206,14 @@ class Conversation:
         for stack in self.plan.stacks:
             if stack.name not in known:
                 outcome = Outcome.FAILED if stack.name == changing else Outcome.SKIPPED
-                self._end(stack.name, outcome, message=reason)
+                self._end(stack.name, outcome, _Broken("", reason, ()))
         self.changing = changing
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A step that failed: its text, why, and the last lines of what it printed."""
+
+    step: str
+    message: str
+    log: tuple[str, ...]

@@ -15,39 +15,74 @@ from paisctl.plan import HostPlan, Plan
 
 
 class Word(Enum):
-    """What a host is told when it asks whether to begin a stack."""
+    """What a host is told when it asks whether to take its lock, or to begin a stack."""
 
+    LOCK = auto()
     GO = auto()
     SKIP = auto()
     STOP = auto()
+
+
+_WHAT = {
+    Outcome.FAILED: "failed",
+    Outcome.SKIPPED: "was not applied",
+    Outcome.ROLLED_BACK: "was rolled back",
+    Outcome.STRANDED: "failed",
+}
 
 
 class Coordinator:
     """What has become of every stack of a plan; hosts' threads report to it and ask it.
 
     Args:
+        devices: the hosts, in the order in which they are locked. All runs lock in one order, so
+            that two of them cannot wait for each other.
         needs: for each stack of the plan, the stacks that come before it.
         unread: hosts that could not be read: what needs them does not begin.
     """
 
-    def __init__(self, needs: Mapping[Key, Collection[Key]], unread: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        devices: Collection[str],
+        needs: Mapping[Key, Collection[Key]],
+        unread: Collection[str] = (),
+    ) -> None:
+        self._unlocked = list(devices)
         self._needs = needs
         self._unread = frozenset(unread)
         self._ended: dict[Key, StackEnded] = {}
-        self._stopped = False
+        self._stopped = ""
         self._changed = threading.Condition()
 
     def ended(self, end: StackEnded) -> None:
-        """Note the end of a stack; the first word counts."""
+        """Note the end of a stack. What was applied may still be rolled back."""
         with self._changed:
-            self._ended.setdefault((end.device, end.stack), end)
+            self._ended[end.device, end.stack] = end
             self._changed.notify_all()
 
-    def stop(self) -> None:
-        """Let no further stack begin."""
+    def stop(self, reason: str) -> None:
+        """Let no further stack begin; the first reason counts."""
         with self._changed:
-            self._stopped = True
+            self._stopped = self._stopped or reason
             self._changed.notify_all()
+
+    def locked(self, device: str) -> None:
+        """A host is locked, or will not be: the next one may be."""
+        with self._changed:
+            if device in self._unlocked:
+                self._unlocked.remove(device)
+            self._changed.notify_all()
+
+    def may_lock(self, device: str) -> Word:
+        """Wait for the host's turn to be locked."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._unlocked[:1] == [device])
+            return Word.STOP if self._stopped else Word.LOCK
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing begins any more; empty while it does."""
+        return self._stopped
 
     def results(self, device: str) -> dict[str, StackEnded]:
         """The ends of a host's stacks."""
@@ -63,10 +98,13 @@ class Coordinator:
         """Wait until it is clear whether a stack may begin; the text says why not."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopped or self._obstacle(key) or not self._open_needs(key)
+                lambda: (
+                    self._stopped
+                    or (not self._unlocked and (self._obstacle(key) or not self._open_needs(key)))
+                )
             )
             if self._stopped:
-                return Word.STOP, "stopped before it began"
+                return Word.STOP, self._stopped
             obstacle = self._obstacle(key)
             return (Word.SKIP, obstacle) if obstacle else (Word.GO, "")
 
@@ -80,8 +118,7 @@ class Coordinator:
                 return f"it needs {stack} on {device}, which could not be read"
             end = self._ended.get((device, stack))
             if end and end.outcome is not Outcome.APPLIED:
-                what = "failed" if end.outcome is Outcome.FAILED else "was not applied"
-                return f"it needs {stack} on {device}, which {what}"
+                return f"it needs {stack} on {device}, which {_WHAT[end.outcome]}"
         return ""
 
 

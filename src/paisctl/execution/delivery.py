@@ -6,15 +6,19 @@ import hashlib
 import io
 import json
 import math
+import re
 import shlex
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from paisctl.errors import HostError
+from paisctl.execution.conduct import Conduct
+from paisctl.execution.going_back import going_back
 from paisctl.hostside import assignments, script
-from paisctl.manifest import VERSION, parse_manifest
+from paisctl.manifest import VERSION, AppliedStack, Manifest, parse_manifest, revision_of
 from paisctl.observed import HostFacts, HostState
 from paisctl.operation import (
     CheckFile,
@@ -38,16 +42,28 @@ from paisctl.plan import HostPlan, StackPlan
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 
-_WORDS = ("apply.sh", "files.sh", "wait.sh")  # what a run.sh is written in
+_WORDS = (  # what a run.sh is written in
+    "apply.sh",
+    "lease.sh",
+    "containers.sh",
+    "files.sh",
+    "generations.sh",
+    "wait.sh",
+    "digest.sh",
+)
+_HARMLESS = (Pull, TakeKept, CheckFile)  # what changes nothing yet
 _SHELL_FILES = (*_WORDS, "probe.sh")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One apply: its name on the hosts, and who does it from where, for the audit log."""
+    """One apply: its name on the hosts, who does it on which machine, and when it began (UTC)."""
 
     name: str
     who: str
+    machine: str
+    started: str
+    conduct: Conduct
 
 
 @dataclass(frozen=True)
@@ -67,15 +83,17 @@ def pack(plan: HostPlan, target: Target, state: HostState, vault: Vault, run: Ru
     if state.facts is None:
         raise HostError(f"{plan.device} was not read, so nothing can be executed there")
     manifest = parse_manifest(state.manifest)
-    contents = dict(_contents(plan, vault))
-    contents["fragments/header"] = _header(plan.device, manifest.generation + 1)
-    for name, stack in manifest.stacks.items():
-        contents[f"fragments/{name}.line"] = _entry(name, stack.line)
-    for stack_plan in plan.stacks:
-        if stack_plan.entry:
-            contents[f"fragments/{stack_plan.name}.new"] = _entry(stack_plan.name, stack_plan.entry)
-    settings = _settings(target, state, state.facts, run, manifest.generation + 1)
-    contents["run.sh"] = run_script(plan, settings).encode("utf-8", "surrogateescape")
+    settings = _settings(target, state, state.facts, run, manifest.generation)
+    contents = {
+        **{name: script(name).encode() for name in _SHELL_FILES},
+        **_new_files(plan, vault),
+        **_records(plan, target, manifest, run),
+        **{
+            f"back/{stack.name}.sh": _encoded(_back(stack, manifest.stacks.get(stack.name)))
+            for stack in plan.stacks
+        },
+        "run.sh": _encoded(run_script(plan, settings)),
+    }
     archive = _archive(contents)
     receive = assignments(
         ROOT=state.root,
@@ -83,26 +101,62 @@ def pack(plan: HostPlan, target: Target, state: HostState, vault: Vault, run: Ru
         SIZE=str(len(archive)),
         DIGEST=hashlib.sha256(archive).hexdigest(),
     )
-    return Delivery((receive + script("receive.sh")).encode("utf-8", "surrogateescape"), archive)
+    return Delivery(_encoded(receive + script("digest.sh") + script("receive.sh")), archive)
 
 
-def _contents(plan: HostPlan, vault: Vault) -> Iterator[tuple[str, bytes]]:
-    for name in _SHELL_FILES:
-        yield name, script(name).encode()
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _new_files(plan: HostPlan, vault: Vault) -> dict[str, bytes]:
+    return {
+        f"files/stacks/{stack.name}/{operation.file.path}": operation.file.bytes(vault)
+        for stack in plan.stacks
+        for operation in stack.operations
+        if isinstance(operation, InstallFile) and not operation.file.kept
+    }
+
+
+def _records(plan: HostPlan, target: Target, manifest: Manifest, run: Run) -> dict[str, bytes]:
+    """What is written down once stacks are applied: `fragments` as it is, `new` as it will be."""
+    generation = manifest.generation + 1
+    owner = {"fleet": target.fleet, "device": plan.device, "generation": generation}
+    texts = {
+        "fragments/header": f'{_open({"paisctl": VERSION, **owner})}, "stacks": {{',
+        "fragments/record": f"{_open({**owner, **_provenance(run)})}, ",
+    }
+    for name, applied in manifest.stacks.items():
+        texts[f"fragments/{name}.line"] = _entry(name, applied.line)
+        texts[f"fragments/{name}.revision"] = f"{applied.revision}\n"
     for stack in plan.stacks:
-        for operation in stack.operations:
-            if isinstance(operation, InstallFile):
-                file = operation.file
-                yield f"files/stacks/{stack.name}/{file.path}", file.bytes(vault)
+        if stack.entry:
+            texts[f"new/{stack.name}.line"] = _entry(stack.name, stack.entry)
+            texts[f"new/{stack.name}.revision"] = f"{revision_of(stack.entry)}\n"
+            texts[f"new/{stack.name}.files"] = "".join(
+                f"./{path}\n" for path in json.loads(stack.entry)["files"]
+            )
+    return {path: _encoded(text) for path, text in texts.items()}
 
 
-def _header(device: str, generation: int) -> bytes:
-    start = json.dumps({"paisctl": VERSION, "device": device, "generation": generation})
-    return f'{start[:-1]}, "stacks": {{'.encode()
+def _provenance(run: Run) -> dict[str, str]:
+    return {
+        "run": run.name,
+        "who": run.who,
+        "machine": run.machine,
+        "command": run.conduct.command,
+        "started": run.started,
+        "revision": run.conduct.revision,
+        "plan": run.conduct.plan,
+    }
 
 
-def _entry(name: str, line: str) -> bytes:
-    return f"{json.dumps(name)}: {line}".encode()
+def _open(members: Mapping[str, object]) -> str:
+    """A JSON object without its last brace: the host adds to it."""
+    return json.dumps(members)[:-1]
+
+
+def _entry(name: str, line: str) -> str:
+    return f"{json.dumps(name)}: {line}"
 
 
 def _archive(contents: dict[str, bytes]) -> bytes:
@@ -131,14 +185,30 @@ def _settings(
     return {
         "ROOT": state.root,
         "STAGING": f"{state.root}/staging/{run.name}",
+        "RUN": run.name,
         "DOCKER": docker,
         "DOCKER_SUDO": " ".join(sudo),
         "SUDO": "yes" if sudo else "no",
         "IMAGES": " ".join(target.images),
         "TEXTS": "",
         "WHO": run.who,
-        "GENERATION": str(generation),
+        "MACHINE": run.machine,
+        "COMMAND": run.conduct.command,
+        "REVISION": run.conduct.revision,
+        "PLAN": run.conduct.plan,
+        "BEFORE": str(generation),
+        "GENERATION": str(generation + 1),
+        "PLANNED": _without_controls_digest(state.manifest),
+        "ROLLBACK": "yes" if run.conduct.rollback else "no",
+        "WAIT": str(math.ceil(run.conduct.wait)),
+        "KEEP": str(run.conduct.keep),
     }
+
+
+def _without_controls_digest(manifest: str) -> str:
+    """A probe leaves control characters out, and adds a line end."""
+    text = re.sub(r"[\x00-\x1f]", "", manifest)
+    return hashlib.sha256(_encoded(text)).hexdigest() if text else ""
 
 
 def run_script(plan: HostPlan, settings: dict[str, str]) -> str:
@@ -157,9 +227,19 @@ def run_script(plan: HostPlan, settings: dict[str, str]) -> str:
 
 def _stack_lines(stack: StackPlan) -> Iterator[str]:
     yield f"\nbegin_stack {shlex.quote(stack.name)}\n"
-    for operation in stack.operations:
-        yield f"step {shlex.join([str(operation), *words(operation)])}\n"
+    harmless = list(takewhile(lambda o: isinstance(o, _HARMLESS), stack.operations))
+    yield from map(_step, harmless)
+    yield "begin_changes\n"
+    yield from map(_step, stack.operations[len(harmless) :])
     yield "end_stack\n"
+
+
+def _back(stack: StackPlan, applied: AppliedStack | None) -> str:
+    return "".join(map(_step, going_back(stack, applied)))
+
+
+def _step(operation: Operation) -> str:
+    return f"step {shlex.join([str(operation), *words(operation)])}\n"
 
 
 def words(operation: Operation) -> list[str]:  # noqa: PLR0911, PLR0912 # a line per kind

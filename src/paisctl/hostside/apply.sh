@@ -1,23 +1,27 @@
-# The words that a run.sh is written in. It sources this file, files.sh and wait.sh, and then reads
-# like its plan:
+# The words that a run.sh is written in. It sources this file and the others beside it, and then
+# reads like its plan:
 #
 #   begin_run
 #   begin_stack qdrant
 #   step 'pull qdrant/qdrant:v1.18.3' pull qdrant/qdrant:v1.18.3
+#   begin_changes
 #   step 'install compose.yaml 0644' install_file compose.yaml 0644
 #   step 'create qdrant' compose_up qdrant
 #   step 'wait for qdrant up to 60 s' wait_healthy 60 qdrant
 #   end_stack
 #   end_run
 #
-# Variables that run.sh sets before: ROOT, STAGING, DOCKER (absolute path), DOCKER_SUDO (`sudo -n` or
-# empty), WHO (who applies, from where), GENERATION, and those of probe.sh for the last look.
+# Variables that run.sh sets before: ROOT, STAGING, RUN (its name), DOCKER (absolute path),
+# DOCKER_SUDO (`sudo -n` or empty), WHO, MACHINE, COMMAND, REVISION and PLAN (for lock and log),
+# BEFORE (the generation there is), GENERATION (the one to come), PLANNED (SHA-256 of the manifest
+# that was planned on, or empty), ROLLBACK (yes or no), WAIT (seconds for somebody else's lock), KEEP
+# (how many generations), and those of probe.sh for the last look.
 #
 # Events go to stdout, one line each: `@paisctl ` and a JSON object. What programs print goes to a
-# log in STAGING, and its end into the event of a step that fails.
+# log in STAGING, and its end into the event of a step that fails. What the controller says comes on
+# stdin: `lock`, then `go` or `skip` for each stack; its end means that there is no controller.
 
-# shellcheck disable=SC2034,SC2154 # variables of files.sh, wait.sh and run.sh
-# shellcheck disable=SC2086 # DOCKER_SUDO is two words or none
+# shellcheck disable=SC2034,SC2154 # variables of the other files and of run.sh
 # shellcheck disable=SC2317 # functions that only a run.sh calls
 
 # ---- events ----------------------------------------------------------------------------------
@@ -49,67 +53,98 @@ emit() {
 
 begin_run() {
   # Whoever listens may go away; what was begun is still brought to its end.
-  trap '' PIPE HUP
+  trap '' PIPE HUP INT
   exec 3>&1 4<&0
   PATH=$PATH:$(dirname "$DOCKER")
   unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES COMPOSE_REMOVE_ORPHANS
-  STACK='' outcomes='' stopped=''
+  STACK='' STEP='' heart='' stopped='' obstacle='' outcomes='' changed='' touched='' stranded=''
+  echo "$$" >"$STAGING/process"
   mkdir -p "$ROOT/stacks" || give_up "$ROOT/stacks cannot be made"
   real_root=$(cd -P "$ROOT" && pwd -P)
-  take_lock || give_up "$(cannot_lock)"
+  emit locking '' ''
+  ask_for_word
+  [ "$word" = lock ] || withdraw
+  take_lock || give_up "$problem" held
+  start_heartbeat
+  is_as_planned || give_up 'it was changed since the plan was made' moved
+  drop_leftovers
+  note began ''
+  emit locked '' ''
 }
 
+# give_up WHY [EVENT]: before anything was changed.
 give_up() {
-  emit refused '' "$1"
-  rm -rf "$STAGING"
+  emit "${2-refused}" '' "$1"
+  leave
   exit 1
 }
 
-# One apply at a time. The lock of a process that is no more is nobody's.
-take_lock() {
-  claim_lock && return 0
-  # A power cut leaves an empty lock; and so does, for a moment, who is about to write it.
-  [ -s "$ROOT/lock" ] || sleep 1
-  holder=''
-  read -r _ holder _ <"$ROOT/lock"
-  ! is_applying "${holder%,}" || return 1
-  rm -f "$ROOT/lock"
-  claim_lock
-} 2>/dev/null
-
-# After a restart of the host a number may be another process's: where /proc tells, it is asked.
-is_applying() {
-  [ "$1" ] || return 1
-  if [ -r "/proc/$1/cmdline" ]; then
-    grep -q /run.sh "/proc/$1/cmdline"
-  else
-    kill -0 "$1" || [ -d "/proc/$1" ]
-  fi
+withdraw() {
+  emit withdrawn '' ''
+  leave
+  exit 0
 }
 
-cannot_lock() {
-  if [ -s "$ROOT/lock" ]; then
-    echo "another apply is running on it: $(cat "$ROOT/lock")"
-  else
-    rm -f "$ROOT/lock"
-    echo "$ROOT/lock cannot be written"
-  fi
-}
-
-claim_lock() (
-  set -C
-  printf 'process %s, %s\n' "$$" "$WHO" >"$ROOT/lock"
-)
-
-end_run() {
-  printf '%s %s apply generation %s:%s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$WHO" "$GENERATION" \
-    "$outcomes" >>"$ROOT/audit.log"
-  look_again=$(cat "$STAGING/probe.sh")
+leave() {
   cd /
   rm -rf "$STAGING"
-  find "$ROOT/staging"/* -type d -prune -mtime +0 -exec rm -rf {} + 2>/dev/null
   rmdir "$ROOT/staging" 2>/dev/null
-  rm -f "$ROOT/lock"
+  release_lock
+}
+
+# The next word of the controller; none when it has gone.
+ask_for_word() {
+  word=''
+  [ ! "$stopped" ] || return 0
+  : >"$STAGING/asking"
+  read -r word _ <&4 || stopped=yes
+  rm -f "$STAGING/asking"
+}
+
+# Whether the manifest is the one that the plan was made from: there may have been an apply since.
+is_as_planned() {
+  rm -f "$STAGING/manifest.before"
+  now=''
+  if [ -s "$ROOT/manifest.json" ]; then
+    cp "$ROOT/manifest.json" "$STAGING/manifest.before" || return 1
+    now=$(tr -d '\000-\037' <"$STAGING/manifest.before" | sha256)
+  fi
+  [ "${now%% *}" = "$PLANNED" ]
+}
+
+# What runs that broke off have left: there are secrets in it.
+drop_leftovers() {
+  for left in "$ROOT"/staging/*; do
+    process=''
+    read -r process 2>/dev/null <"$left/process"
+    if [ "$left" != "$STAGING" ] && ! exists "$process"; then
+      rm -rf "$left"
+    fi
+  done
+}
+
+# note EVENT MORE: a line of the audit log; MORE are further members of its object.
+note() {
+  printf '{"time":"%s","event":"%s","run":"%s","who":%s,"machine":%s,"command":%s,"generation":%s,"revision":%s,"plan":"%s"%s}\n' \
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$RUN" "$(json_string "$WHO")" "$(json_string "$MACHINE")" \
+    "$(json_string "$COMMAND")" "$BEFORE" "$(json_string "$REVISION")" "$PLAN" "$2" >>"$ROOT/audit.log"
+}
+
+end_run() {
+  outcome=applied
+  case $outcomes in
+    *'"stranded"'*) outcome=stranded ;;
+    *'"rolled-back"'*) outcome=rolled-back ;;
+    *'"failed"'*) outcome=failed ;;
+    *'"skipped"'*) outcome=stopped ;;
+  esac
+  if [ -f "$ROOT/generations/$GENERATION/record.json" ]; then
+    BEFORE=$GENERATION
+    prune_generations
+  fi
+  note ended ",\"stacks\":{${outcomes#,}},\"outcome\":\"$outcome\""
+  look_again=$(cat "$STAGING/probe.sh")
+  leave
   emit observation '' ''
   printf '%s\n' "$look_again" | sh -s
 }
@@ -120,14 +155,23 @@ end_run() {
 begin_stack() {
   STACK=$1 state=ok
   DIRECTORY=$ROOT/stacks/$STACK
+  if [ "$obstacle" ]; then
+    state=skipped
+    end_as skipped "$obstacle"
+    return
+  fi
   emit waiting '' ''
-  word=''
-  [ "$stopped" ] || read -r word _ <&4 || stopped=yes
+  ask_for_word
   if [ "$word" != go ]; then
     state=skipped
-    outcomes="$outcomes $STACK skipped"
-    emit skipped '' ''
+    end_as skipped ''
   fi
+}
+
+# From here on the stack is changed: what fails now has to be brought back.
+begin_changes() {
+  [ "$state" = ok ] || return 0
+  touched="$STACK $touched"
 }
 
 # step TEXT FUNCTION ARGUMENT...: do one thing, unless something before it failed.
@@ -137,26 +181,52 @@ step() {
   shift
   problem=''
   emit step "$STEP" ''
-  if "$@" >"$STAGING/log" 2>&1 </dev/null; then
-    return 0
+  if holds_lock; then
+    attempt "$@" && return 0
+    ! engine_was_away || ! attempt "$@" || return 0
+    [ "$problem" ] || problem=$(tr '\r' '\n' <"$STAGING/log" | grep . | tail -n 1)
+  else
+    : >"$STAGING/log"
+    ROLLBACK=no problem='the lock of this run was taken away' obstacle=$problem
   fi
   state=failed
-  outcomes="$outcomes $STACK failed"
-  [ "$problem" ] || problem=$(tr '\r' '\n' <"$STAGING/log" | grep . | tail -n 1)
-  emit failed "$STEP" "$problem" "$(tail -n 20 "$STAGING/log" | json_strings)"
+  emit broken "$STEP" "$problem" "$(tail -n 20 "$STAGING/log" | json_strings)"
+}
+
+attempt() {
+  "$@" >"$STAGING/log" 2>&1 </dev/null
 }
 
 end_stack() {
-  [ "$state" = ok ] || return 0
-  if [ -f "$STAGING/fragments/$STACK.new" ]; then
-    mv -f "$STAGING/fragments/$STACK.new" "$STAGING/fragments/$STACK.line"
-  else
-    rm -f "$STAGING/fragments/$STACK.line"
-  fi
-  step 'write manifest.json' write_manifest
-  [ "$state" = ok ] || return 0
-  outcomes="$outcomes $STACK applied"
-  emit applied '' ''
+  step "keep generation $GENERATION" record_stack
+  case $state in
+    ok) end_as applied ;;
+    failed)
+      case " $touched" in
+        *" $STACK "*) if can_go_back; then go_back; else end_as failed; fi ;;
+        *) end_as failed ;;
+      esac
+      ;;
+  esac
+}
+
+# end_as OUTCOME [DETAIL]: a stack's last word; of several, the last one counts.
+end_as() {
+  outcomes="$outcomes,\"$STACK\":\"$1\""
+  emit "$1" '' "${2-}"
+}
+
+# The manifest is written last: what it says is there.
+record_stack() {
+  for part in line revision; do
+    if [ -f "$STAGING/new/$STACK.$part" ]; then
+      cp "$STAGING/new/$STACK.$part" "$STAGING/fragments/$STACK.$part" || return 1
+    else
+      rm -f "$STAGING/fragments/$STACK.$part"
+    fi
+  done
+  changed="$changed $STACK"
+  write_manifest && keep_stack && keep_generation && mv -f "$STAGING/manifest.json" "$ROOT/manifest.json"
 }
 
 # One line per stack between a first and a last one, as JSON wants its commas.
@@ -171,70 +241,5 @@ write_manifest() {
       comma=,
     done
     printf '\n}}\n'
-  } >"$STAGING/manifest.json" && mv -f "$STAGING/manifest.json" "$ROOT/manifest.json"
-}
-
-# ---- containers ------------------------------------------------------------------------------
-
-docker() {
-  $DOCKER_SUDO "$DOCKER" "$@"
-}
-
-pull() {
-  docker pull "$1"
-}
-
-# Never with --yes, which would let Compose recreate a volume; nor with --volumes.
-compose() {
-  if [ -f "$DIRECTORY/compose.override.yaml" ]; then
-    set -- --file "$DIRECTORY/compose.override.yaml" "$@"
-  fi
-  docker compose --ansi never --project-name "$STACK" --project-directory "$DIRECTORY" \
-    --file "$DIRECTORY/compose.yaml" "$@"
-}
-
-# compose_up [--force-recreate] SERVICE...
-compose_up() {
-  compose up --detach --no-deps --no-build --pull never "$@"
-}
-
-compose_down() {
-  # By the labels of what runs: a file may be gone, or know less than was once started.
-  (cd / && docker compose --ansi never --project-name "$1" down)
-}
-
-# revive COMMAND SERVICE...: start, unpause or restart the containers of services.
-revive() {
-  command=$1
-  shift
-  find_containers "$@" && docker "$command" $containers
-}
-
-# signal_service SIGNAL SERVICE
-signal_service() {
-  find_containers "$2" && docker kill --signal "$1" $containers
-}
-
-remove_container() {
-  docker rm --force "$1"
-}
-
-disconnect_network() {
-  docker network disconnect --force "$1" "$2"
-}
-
-# The containers of services of this stack, in `containers`; each service must have one.
-find_containers() {
-  docker ps --all --no-trunc --filter "label=com.docker.compose.project=$STACK" \
-    --filter label=com.docker.compose.oneoff=False \
-    --format '{{.ID}} {{.Label "com.docker.compose.service"}}' >"$STAGING/containers" || return 1
-  containers=''
-  for service in "$@"; do
-    ids=$(sed -n "s/ $service\$//p" "$STAGING/containers")
-    if [ -z "$ids" ]; then
-      problem="service $service has no container"
-      return 1
-    fi
-    containers="$containers $ids"
-  done
+  } >"$STAGING/manifest.json"
 }

@@ -8,22 +8,35 @@
 #
 # The archive is sent only after "ready": until then nothing is there that a shell could read ahead
 # of its program, and after it nothing follows that `head` could.
-
-sha256() {
-  if command -v sha256sum >/dev/null; then
-    sha256sum
-  elif command -v shasum >/dev/null; then
-    shasum -a 256
-  else
-    openssl dgst -sha256 -r
-  fi
-}
+#
+# The run itself is a process of its own: it goes on when this one is killed together with the
+# connection. What the controller says reaches it through a pipe with a name, whose end it sees when
+# the controller has gone.
 
 # Nothing of a delivery that is not carried out stays: there are secrets in it.
 refuse() {
   [ -z "$staging" ] || rm -rf "$staging"
   printf '@paisctl {"event":"refused","detail":"%s"}\n' "$1"
   exit 1
+}
+
+# Pass words on, and note when the controller was last heard of: it says `here` when it has nothing
+# else to say.
+relay() {
+  date +%s >"$staging/heard"
+  exec >"$staging/words"
+  while read -r word; do
+    date +%s >"$staging/heard"
+    [ "$word" = here ] || printf '%s\n' "$word"
+  done
+} 2>/dev/null
+
+run() {
+  if command -v setsid >/dev/null; then
+    setsid sh "$staging/run.sh"
+  else
+    sh "$staging/run.sh"
+  fi
 }
 
 main() {
@@ -35,6 +48,7 @@ main() {
   staging=$ROOT/staging/$RUN
   umask 077
   { mkdir -p "$ROOT/staging" && mkdir "$staging"; } || refuse 'no staging directory can be made'
+  echo "$$" >"$staging/process"
   printf '@paisctl {"event":"ready"}\n'
   head -c "$SIZE" >"$staging/delivery.tar" ||
     refuse 'the delivery cannot be stored, perhaps for want of space'
@@ -42,10 +56,18 @@ main() {
   [ "${arrived%% *}" = "$DIGEST" ] || refuse 'the delivery arrived damaged'
   umask 022
   # o: the files belong to whoever runs this, not to numbers in the archive.
-  (cd "$staging" && tar xof delivery.tar) ||
+  (cd "$staging" && tar xof delivery.tar && mkfifo words) ||
     refuse 'the delivery cannot be unpacked, perhaps for want of space'
   rm -f "$staging/delivery.tar"
-  exec sh "$staging/run.sh"
+  exec 6<&0 # what runs in the background has an empty stdin, unless it is another number
+  run <"$staging/words" 6<&- &
+  runner=$!
+  relay <&6 6<&- &
+  echo "$!" >"$staging/relay"
+  wait "$runner"
+  status=$?
+  kill "$!" 2>/dev/null
+  exit "$status"
 }
 
 main

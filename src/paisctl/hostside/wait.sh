@@ -4,8 +4,9 @@
 # shellcheck disable=SC2154 # STEP, STACK and containers are apply.sh's
 # shellcheck disable=SC2034 # problem is read there
 
-STEADY=2   # seconds that a service without a health check must run on
-RESTARTS=5 # after so many in a row, a service is not going to recover
+STEADY=2       # seconds that a service without a health check must run on
+LONG_STEADY=10 # and any service that has restarted meanwhile
+RESTARTS=5     # after so many in a row, a service is not going to recover
 
 # wait_healthy TIMEOUT SERVICE...: TIMEOUT is in seconds.
 wait_healthy() {
@@ -13,7 +14,7 @@ wait_healthy() {
   shift
   find_containers "$@" || return 1
   deadline=$(($(date +%s) + timeout))
-  steady=-1 before='' sick='' shown=''
+  steady=-1 patience=$STEADY before='' sick='' shown='' first_restarts=''
   while :; do
     look || return 1
     judge
@@ -45,6 +46,9 @@ look() {
   else
     steady=0 before=$now
   fi
+  restarts_now=$(cut -d ' ' -f 5 "$STAGING/states" | tr '\n' ' ')
+  [ "$first_restarts" ] || first_restarts=$restarts_now
+  [ "$restarts_now" = "$first_restarts" ] || patience=$LONG_STEADY
 }
 
 # Sets verdict: well, pending or failed; and problem and culprit unless it is well.
@@ -52,11 +56,13 @@ judge() {
   verdict=well problem='' culprit=''
   while read -r id status exit_code policy restarts _ service; do
     case $status:$exit_code:$policy in
-      running/healthy:* | exited/*:0:no | exited/*:0:on-failure*) ;;
-      running/:*) [ "$steady" -ge "$STEADY" ] || blame pending 'running, but only just' ;;
+      exited/*:0:no | exited/*:0:on-failure*) ;;
+      running/healthy:*) [ "$patience" = "$STEADY" ] || judge_steady ;;
+      running/:*) judge_steady ;;
       running/unhealthy:*) judge_unhealthy ;;
       running/*) passes_check "$id" || blame pending starting ;;
       exited/*:0:*) blame pending stopped ;;
+      exited/*:always | exited/*:unless-stopped) blame pending "exited with $exit_code" ;;
       exited/*) blame failed "exited with $exit_code" ;;
       restarting/*)
         if [ "$restarts" -lt "$RESTARTS" ]; then
@@ -69,6 +75,10 @@ judge() {
       *) blame failed "${status%%/*}" ;;
     esac
   done <"$STAGING/states"
+}
+
+judge_steady() {
+  [ "$steady" -ge "$patience" ] || blame pending 'running, but only just'
 }
 
 # Whether a container passes its own health check now. Docker asks first after a whole interval; this

@@ -15,6 +15,7 @@ import pytest
 from paisctl.desired import GateSpec
 from paisctl.events import Event, HostEnded, HostResult, Outcome, StackEnded, StepStarted
 from paisctl.execute import execute
+from paisctl.execution.conduct import Conduct
 from paisctl.execution.delivery import Run, pack
 from paisctl.operation import (
     CheckFile,
@@ -39,6 +40,18 @@ from tests.unit.hostside.conftest import INFO, Host
 
 VAULT = Vault({"key": "s3cret 'quoted' \"ü\" $HOME"}, "digest key")
 WELL = "running/healthy 0 always 0 t0 web"
+CONDUCT = Conduct()
+RUN = Run("run-1", "ann", "laptop", "2026-01-01T00:00:00Z", CONDUCT)
+PARTS: dict[str, object] = {
+    "services": {},
+    "files": {},
+    "inputs": {},
+    "needs": [],
+    "gates": [],
+    "health_timeout": 5,
+    "bundle": "",
+}
+ENTRY = json.dumps(PARTS)
 COMPOSE = InstallFile(FileSpec("compose.yaml", "services: {}\n"))
 
 
@@ -79,15 +92,15 @@ class Applied:
         return [event.detail for event in self.events if isinstance(event, StepStarted)]
 
 
-def apply(host: Host, *stacks: StackPlan) -> Applied:
+def apply(host: Host, *stacks: StackPlan, conduct: Conduct = CONDUCT) -> Applied:
     target = host.target()
     events: list[Event] = []
     plan = Plan((HostPlan("box", stacks),))
-    results = execute(plan, {"box": target}, {"box": probe(target)}, VAULT, events.append)
+    results = execute(plan, {"box": target}, {"box": probe(target)}, VAULT, events.append, conduct)
     return Applied(results["box"], events)
 
 
-def stack(*operations: Operation, name: str = "a", entry: str = '{"v": 1}') -> StackPlan:
+def stack(*operations: Operation, name: str = "a", entry: str = ENTRY) -> StackPlan:
     return StackPlan(name, operations=operations, entry=entry)
 
 
@@ -97,7 +110,7 @@ def ended(applied: Applied, name: str = "a") -> StackEnded:
 
 def docker_words(host: Host) -> list[str]:
     """What docker was asked for, but for the reading of states."""
-    reading = ("ps ", "info ", "inspect ", "container inspect", "image inspect")
+    reading = ("ps ", "info ", "version", "inspect ", "container inspect", "image inspect")
     return [call for call in host.calls() if not call.startswith(reading)]
 
 
@@ -128,26 +141,30 @@ def test_only_the_manifest_and_the_audit_log_stay_beside_the_stacks(host: Host) 
     apply(host, stack(COMPOSE))
     assert sorted(path.name for path in host.root.iterdir()) == [
         "audit.log",
+        "generations",
         "manifest.json",
         "stacks",
     ]
-    assert (host.root / "audit.log").read_text().endswith("apply generation 1: a applied\n")
+    began, ended = map(json.loads, (host.root / "audit.log").read_text().splitlines())
+    assert (began["event"], ended["event"]) == ("began", "ended")
+    assert (ended["generation"], ended["stacks"]) == (1, {"a": "applied"})
 
 
 def test_the_manifest_tells_what_was_applied(host: Host) -> None:
     host.program("docker", engine(WELL, more="  pull*) exit 1 ;;"))
-    kept = {"services": {}, "files": {}, "inputs": {}, "bundle": "x" * 100_000}
+    kept = PARTS | {"bundle": "x" * 100_000}
+    new = PARTS | {"bundle": "new"}
     old = {"paisctl": 1, "generation": 7, "stacks": {"kept": kept, "gone": kept, "bad": kept}}
     host.write("manifest.json", json.dumps(old))
     applied = apply(
         host,
-        stack(COMPOSE, name="new", entry='{"new": true}'),
+        stack(COMPOSE, name="new", entry=json.dumps(new)),
         stack(RemoveProject("gone"), name="gone", entry=""),
-        stack(Pull("x"), name="bad", entry='{"new": true}'),
+        stack(Pull("x"), name="bad", entry=json.dumps(new)),
     )
     manifest = json.loads((host.root / "manifest.json").read_text())
     assert manifest["generation"] == 8
-    assert manifest["stacks"] == {"new": {"new": True}, "kept": kept, "bad": kept}
+    assert manifest["stacks"] == {"new": new, "kept": kept, "bad": kept}
     state = applied.result.state
     assert state is not None
     assert json.loads(state.manifest) == manifest
@@ -252,7 +269,7 @@ def test_a_file_check_sees_the_directory_as_it_will_be(host: Host) -> None:
         (["exited/ 0 on-failure 0 t0 web"], "applied", ""),
         (["exited/ 3 no 0 t0 web"], "failed", "web: exited with 3"),
         (["exited/ 0 unless-stopped 0 t0 web"], "failed", "web: stopped after 2 s"),
-        (["restarting/ 1 always 2 t0 web", WELL], "applied", ""),
+        (["restarting/ 1 always 2 t0 web", WELL.replace("always 0", "always 2")], "applied", ""),
         (["restarting/ 1 always 5 t0 web"], "failed", "web: restarting again and again"),
         (["paused/ 0 always 0 t0 web"], "failed", "web: paused after 2 s"),
         (["dead/ 0 always 0 t0 web"], "failed", "web: dead"),
@@ -397,23 +414,28 @@ def test_empty_directories_go_with_the_last_file(host: Host) -> None:
     ]
 
 
+def lock_of(process: int) -> str:
+    lock = {"run": "r", "who": "ann", "machine": "laptop", "command": "apply", "process": process}
+    return json.dumps(lock | {"started": 1, "heartbeat": 1}, separators=(",", ":"))
+
+
 def test_one_apply_at_a_time(host: Host) -> None:
     host.program("docker", engine(WELL))
     # What an apply is called in the list of processes.
     with subprocess.Popen(["/staging/r/run.sh", "60"], executable="sleep") as other:
-        lock = host.write("lock", f"process {other.pid}, ann@laptop\n")
+        lock = host.write("lock", lock_of(other.pid))
         applied = apply(host, stack(COMPOSE))
-        assert "another apply is running" in applied.result.problem
-        assert "ann@laptop" in applied.result.problem
-        assert applied.outcomes == {"a": "skipped"}
-        assert sorted(path.name for path in host.root.iterdir()) == ["lock", "stacks", "staging"]
         other.terminate()
+        assert applied.result.problem == "it is being changed by ann@laptop (apply)"
+        assert "paisctl unlock box" in applied.result.hint
+        assert applied.outcomes == {"a": "skipped"}
+        assert sorted(path.name for path in host.root.iterdir()) == ["lock", "stacks"]
     assert lock.exists()
     assert apply(host, stack(COMPOSE)).outcomes == {"a": "applied"}
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("text", ["", "\n", f"process {os.getpid()}, ann@laptop\n"])
+@pytest.mark.parametrize("text", ["", "\n", lock_of(os.getpid())])
 def test_a_lock_of_no_apply_is_nobodys(dash_host: Host, text: str) -> None:
     """Left empty by a power cut; or its number was given to another process since."""
     dash_host.program("docker", engine(WELL))
@@ -430,7 +452,7 @@ def test_a_root_that_belongs_to_root_is_written_through_sudo(dash_host: Host) ->
     assert state.facts is not None
     object.__setattr__(state.facts, "files_sudo", True)  # as a probe that is not root finds it
     plan = Plan((HostPlan("box", (stack(COMPOSE),)),))
-    results = execute(plan, {"box": target}, {"box": state}, VAULT, lambda _: None)
+    results = execute(plan, {"box": target}, {"box": state}, VAULT, lambda _: None, Conduct())
     assert results["box"].stacks["a"].outcome is Outcome.APPLIED
     assert dash_host.calls("sudo") == ["-n sh -s"]
 
@@ -448,7 +470,7 @@ def test_an_interrupt_lets_the_stack_be_finished_and_begins_no_other(dash_host: 
 
     plan = Plan((HostPlan("box", (stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b"))),))
     with pytest.raises(KeyboardInterrupt):
-        execute(plan, {"box": target}, {"box": probe(target)}, VAULT, interrupt)
+        execute(plan, {"box": target}, {"box": probe(target)}, VAULT, interrupt, Conduct())
     ends = {event.stack: event.outcome for event in events if isinstance(event, StackEnded)}
     assert ends == {"a": Outcome.APPLIED, "b": Outcome.SKIPPED}
     assert isinstance(events[-1], HostEnded)
@@ -459,7 +481,7 @@ def test_a_host_that_is_left_alone_finishes_its_stack_and_stops(host: Host) -> N
     host.program("docker", engine(WELL, more="  pull*) sleep 0.3 ;;"))
     target = host.target()
     plan = HostPlan("box", (stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b")))
-    delivery = pack(plan, target, probe(target), VAULT, Run("run-1", "ann@laptop"))
+    delivery = pack(plan, target, probe(target), VAULT, RUN)
     with subprocess.Popen(
         ["sh"],
         env={"PATH": host.search, "HOME": str(host.home)},
@@ -473,7 +495,7 @@ def test_a_host_that_is_left_alone_finishes_its_stack_and_stops(host: Host) -> N
         process.stdin.write(delivery.receive)
         process.stdin.flush()
         assert b"ready" in process.stdout.readline()
-        process.stdin.write(delivery.archive + b"go\n")
+        process.stdin.write(delivery.archive + b"lock\ngo\n")
         process.stdin.flush()
         while b"pull x" not in process.stdout.readline():
             pass
@@ -490,7 +512,7 @@ def test_a_damaged_delivery_changes_nothing(host: Host) -> None:
     host.program("docker", engine(WELL))
     target = host.target()
     plan = HostPlan("box", (stack(COMPOSE),))
-    delivery = pack(plan, target, probe(target), VAULT, Run("run-1", "ann@laptop"))
+    delivery = pack(plan, target, probe(target), VAULT, RUN)
     damaged = delivery.archive[:-1] + b"x"
     answer = host.transport.open("sh -s")
     answer.write(delivery.receive)
@@ -511,7 +533,7 @@ def test_a_delivery_that_is_cut_off_leaves_no_secrets_behind(host: Host) -> None
         target,
         probe(target),
         VAULT,
-        Run("run-1", "ann@laptop"),
+        RUN,
     )
     with subprocess.Popen(
         ["sh"],
