@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from paisctl.diagnostics import Diagnostics
-from paisctl.inventory.source import MAX_BYTES, Source, parse_yaml, read_yaml
+from paisctl.inventory.source import Source, parse_yaml, read_yaml
+from paisctl.inventory.text import MAX_BYTES
 
 
 def parse(text: str) -> tuple[Source, list[str]]:
@@ -65,7 +66,15 @@ def test_the_mark_of_what_was_not_written_is_that_of_what_is_around_it() -> None
         ("a: !secret x\n", "yaml-tag"),
         ("<<: {a: 1}\n", "merge-key"),
         ("[1, 2]: x\n", "bad-key"),
-        ("&a [*a]", "too-large"),
+        ("&a [*a]", "yaml"),
+        ("a: !!str 5\n", "yaml-tag"),
+        ("a: !x [b]\n", "yaml-tag"),
+        ('a: "\\0"\n', "bad-character"),
+        ('"\\ue000a\\ue001": b\n', "bad-character"),
+        ("a: 1\n---\nb: 1\n", "yaml"),
+        ("a: " + "[" * 100_000, "too-large"),
+        ("a:\n  " + "- " * 100_000 + "b\n", "too-large"),
+        ("a: " + "{a: " * 100_000, "too-large"),
         ("a: " + "[" * 60 + "]" * 60, "too-large"),
     ],
 )

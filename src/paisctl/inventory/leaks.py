@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 _NAMED = re.compile(
@@ -23,14 +24,14 @@ _KNOWN = re.compile(
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}"
     r"|sk-(?:ant-|proj-)?[\w-]{20,}|[rs]k_live_[A-Za-z0-9]{16,}|tskey-[a-z]+-[\w-]{10,}"
     r"|hf_[A-Za-z0-9]{30,}|nvapi-[\w-]{20,}|npm_[A-Za-z0-9]{36}|[0-9]{8,10}:AA[\w-]{33}"
-    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,})"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,})"
 )
 _IN_URL = re.compile(r"://[^/\s:@]*:([^@/\s]+)@")
 _WORD = re.compile(r"[A-Za-z0-9+/=_\-]{24,}")
 _HEX = re.compile(r"[0-9a-f]{32,}|[0-9A-F]{32,}")
 # Long and random, yet public: image digests, host keys.
 _PUBLIC = re.compile(
-    r"sha(?:256|512)[:-][A-Za-z0-9+/=]+|(?:ssh-|ecdsa-)\S+\s+\S+|AAAA[A-Za-z0-9+/=]+"
+    r"sha(?:256|512)[:-][A-Za-z0-9+/=]+|(?<!\S)(?:ssh-|ecdsa-)\S+\s+\S+|AAAA[A-Za-z0-9+/=]+"
 )
 # A path, a shell's or a template's variable: where the value is, not the value.
 _REFERRING = ("/", "~/", "$", "{{", "vars.")
@@ -75,31 +76,37 @@ def looks_random(text: str) -> bool:
 
 def mask(text: str) -> str:
     """A line for people with what looks like a secret replaced by as many asterisks."""
-    text = _ALONE.sub(_mask_value, text)
-    text = _INLINE.sub(_mask_value, text)
+    for start, end in _named_values(text):
+        text = text[:start] + _stars(text[start:end]) + text[end:]
     text = _KNOWN.sub(lambda match: _stars(match[0]), text)
     text = _IN_URL.sub(lambda match: match[0].replace(match[1], _stars(match[1])), text)
     return _PLAIN_WORD.sub(lambda m: _stars(m[0]) if looks_random(m[0]) else m[0], text)
 
 
-# A key with all that follows it on its line; and one amid others, up to a comma or bracket.
-_ALONE = re.compile(r"""^(\s*(?:-\s+)*)(["']?)([\w.\-]+)\2(\s*:\s+)([^\s{\[|>&*].*)$""")
-_INLINE = re.compile(
-    r"""()(["']?)([\w.\-]+)\2(\s*[:=]\s*)("[^"]*"?|'[^']*'?|[^\s,{}\[\]"'][^,}\]]*)"""
-)
+# A key, and its value: all that follows on its line; amid others, up to a comma or bracket.
+_KEY = r"""(["']?)(?<![\w.\-])([\w.\-]+)\1"""
+_ALONE = re.compile(rf"\s*(?:-\s+)*{_KEY}\s*:\s+(?=[^\s{{\[|>&*])")
+_REST = re.compile(r".+")
+_INLINE = re.compile(rf"{_KEY}\s*[:=]\s*")
+_ITEM = re.compile(r""""[^"]*"?|'[^']*'?|[^\s,{}\[\]"'][^,}\]]*""")
 _PLAIN_WORD = re.compile(r"[^\s\"'{},]+")
 _REFERENCE = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def _mask_value(match: re.Match[str]) -> str:
-    name, value = match[3], match[5]
-    before = match[0][: -len(value)]
-    is_reference = name == "secret" and _REFERENCE.fullmatch(value)
-    if not is_secret_name(name) or value.startswith(_REFERRING) or is_reference:
-        return before + _INLINE.sub(_mask_value, value)
-    quote = value[0] if value[0] in "\"'" else ""
-    inner = value.strip(quote) if quote else value
-    return before + (value.replace(inner, _stars(inner)) if inner else value)
+def _named_values(text: str) -> Iterator[tuple[int, int]]:
+    """Where the values of secret names are, without their quotes."""
+    key, value_of, at = _ALONE.match(text), _REST, 0
+    while key or (key := _INLINE.search(text, at)):
+        at = key.end()
+        is_literal = is_secret_name(key[2]) and not text.startswith(_REFERRING, at)
+        value = value_of.match(text, at) if is_literal else None
+        if value and not (key[2] == "secret" and _REFERENCE.fullmatch(value[0])):
+            quote = value[0][0]
+            inner = value[0].strip(quote) if quote in "\"'" else value[0]
+            start = value.start() + value[0].index(inner)
+            at = value.end()
+            yield start, start + len(inner)
+        key, value_of = None, _ITEM
 
 
 def _stars(text: str) -> str:

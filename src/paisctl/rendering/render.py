@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from paisctl.desired import GateSpec, HostSpec, Input, StackSpec
+from paisctl.desired import GateSpec, HostSpec, Ignored, Input, StackSpec
 from paisctl.diagnostics import Diagnostic, Diagnostics, Mark
-from paisctl.inventory.load import Fleet
+from paisctl.inventory.ignored import ignored_on
+from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.source import parse_yaml
 from paisctl.inventory.types import parse_duration
 from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
@@ -46,7 +47,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     check_order(graph, diagnostics)
     contexts = Contexts(fleet, graph)
     hosts = {
-        name: HostSpec(name, device.device.root, {})
+        name: _host(fleet, device)
         for name, device in fleet.devices.items()
         if device.device.deploy
     }
@@ -57,10 +58,26 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
                 catalog, graph, instance, contexts.of(instance), diagnostics
             ).render()
             if spec:
-                hosts[device] = HostSpec(
-                    device, hosts[device].root, {**hosts[device].stacks, stack: spec}
-                )
+                stacks = {**hosts[device].stacks, stack: spec}
+                hosts[device] = replace(hosts[device], stacks=stacks)
     return Rendered(hosts, graph, catalog)
+
+
+def _host(fleet: Fleet, device: FleetDevice) -> HostSpec:
+    """A host with nothing on it yet."""
+    ignored = tuple(
+        Ignored(
+            entry.stack,
+            f"service {entry.service}" if entry.service else f"file {entry.file}",
+            entry.field or "",
+            entry.reason,
+        )
+        for _, entry in ignored_on(fleet, device)
+    )
+    own = device.device
+    return HostSpec(
+        device.name, own.root, {}, fleet.inventory.name, own.renamed_from or "", ignored
+    )
 
 
 class _StackRenderer:
@@ -108,7 +125,7 @@ class _StackRenderer:
         text = unquoted(render_template(found.folder, COMPOSE_TEMPLATE, self.context))
         file = f"{found.folder / COMPOSE_TEMPLATE}{RENDERED}"
         problems = Diagnostics()
-        source = parse_yaml(text, file, problems)
+        source = parse_yaml(text, file, problems, may_hold_tokens=True)
         if not problems.errors:
             check_compose(source, problems)
         lines = describe(text).splitlines()
