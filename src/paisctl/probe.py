@@ -9,6 +9,7 @@ from typing import Any
 
 from paisctl.errors import UnexpectedAnswer
 from paisctl.hostside import COMMAND, assignments, script
+from paisctl.lease import lease_of
 from paisctl.manifest import UnusableManifest, parse_manifest
 from paisctl.observed import HostFacts, HostState, KeptGeneration
 from paisctl.resources.container import Container
@@ -52,7 +53,6 @@ def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
         UnexpectedAnswer: there is no document in the answer, or only a part of one.
     """
     document = _document(target.device, stdout, stderr)
-    host = document["host"]
     problem, hint = _problem(target, document) or ("", "")
     own = _own_files(target.device, document)
     if problem and (target.images or _has_stacks(document["manifest"])):
@@ -63,7 +63,7 @@ def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
         images={image["Id"]: image for image in document["images"]},
         files={path: _file(path, mode, digest) for path, mode, digest in document["files"]},
         texts=dict(document["texts"]),
-        notes=((problem,) if problem else ()) + _notes(document),
+        notes=((problem,) if problem else ()) + _busy(own) + _notes(document),
     )
 
 
@@ -164,6 +164,14 @@ def _facts(document: dict[str, Any]) -> HostFacts:
         compose=compose_version(info),
         engine=str(info.get("ServerVersion", "")),
     )
+
+
+def _busy(state: HostState) -> tuple[str, ...]:
+    """That somebody is at it: what a plan finds may be different in a moment."""
+    lease = lease_of(state)
+    if lease is None or not lease.is_held:
+        return ()
+    return (f"it is being changed by {lease}",)
 
 
 def _notes(document: dict[str, Any]) -> tuple[str, ...]:
