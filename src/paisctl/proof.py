@@ -65,5 +65,33 @@ def _unproven_host(plan: HostPlan, before: HostState, after: HostState, vault: V
     return replace(now, stacks=tuple(stack for stack in differing if stack.changes))
 
 
+def unrestored(
+    rolled_back: Mapping[str, frozenset[str]],
+    before: Mapping[str, HostState],
+    after: Mapping[str, HostState],
+    vault: Vault,
+) -> Plan:
+    """What on stacks that were rolled back is not as the generation before had it.
+
+    Args:
+        rolled_back: the stacks, by device.
+        before: the hosts as they were before the apply.
+        after: the hosts as they are now.
+        vault: the secrets, for comparing keyed digests.
+    """
+    return Plan(
+        tuple(
+            reconcile_host(
+                kept_host(device, after[device].root, parse_manifest(before[device].manifest)),
+                after[device],
+                vault,
+                stacks,
+            )
+            for device, stacks in rolled_back.items()
+            if stacks
+        )
+    )
+
+
 def _what(change: Change) -> tuple[object, ...]:
     return change.address, change.subject, change.field

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from paisctl.desired import Key
 from paisctl.events import HostResult, Outcome, StackEnded
 from paisctl.plan import Plan
 
 
 @dataclass(frozen=True)
 class Report:
-    """An apply that has ended. `left` is what still differs on the hosts, read again."""
+    """An apply that has ended.
+
+    `left` is what still differs on the hosts, read again; `unrestored` what on stacks that were
+    rolled back is not as it was before.
+    """
 
     plan: Plan
     results: Mapping[str, HostResult]
     left: Plan
+    unrestored: Plan = field(default_factory=Plan)
 
     @property
     def succeeded(self) -> bool:
@@ -32,6 +38,22 @@ class Report:
     def unreached(self) -> list[HostResult]:
         """The hosts whose state after the apply is unknown."""
         return [result for result in self.results.values() if result.problem]
+
+    @property
+    def held_back(self) -> bool:
+        """Whether no host has begun, since another one could not."""
+        ends = [end for result in self.results.values() for end in result.stacks.values()]
+        return bool(self.unreached and {end.outcome for end in ends} == {Outcome.SKIPPED})
+
+    @property
+    def removed(self) -> set[Key]:
+        """The stacks that were to be removed: the inventory does not know them any more."""
+        return {
+            (host.device, stack.name)
+            for host in self.plan.hosts
+            for stack in host.stacks
+            if not stack.entry
+        }
 
     @property
     def unproven(self) -> Plan:

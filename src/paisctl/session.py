@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paisctl.desired import HostSpec
-from paisctl.events import HostResult, Listener
+from paisctl.events import HostResult, Listener, Outcome
 from paisctl.execute import execute
 from paisctl.execution.conduct import Conduct
 from paisctl.kept import kept_host
@@ -15,11 +15,12 @@ from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import Plan
-from paisctl.proof import unproven
+from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Scope, reconcile
 from paisctl.report import Report
 from paisctl.secrets import Vault
 from paisctl.targets import Target
+from paisctl.transaction import has_failed, merged, way_back
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,41 @@ class Session:
         listener: Listener,
         conduct: Conduct,
         *,
-        transaction: bool = False,  # noqa: ARG002 - hosts go back in a second pass, here
+        transaction: bool = False,
     ) -> dict[str, HostResult]:
-        """Carry a plan out. Each host is read again afterwards."""
-        return execute(plan, self.targets, self.states, self.vault, listener, conduct)
+        """Carry a plan out. Each host is read again afterwards.
+
+        Args:
+            plan: what to do.
+            listener: told what happens meanwhile.
+            conduct: how to go about it.
+            transaction: when a host fails, have those that are done go back, too.
+        """
+        results = execute(plan, self.targets, self.states, self.vault, listener, conduct)
+        if transaction and has_failed(results):
+            back = way_back(results, self.states, self.vault)
+            after = {host.device: results[host.device].state for host in back.hosts}
+            states = {device: state for device, state in after.items() if state}
+            conduct = replace(conduct, command=f"undo {conduct.command}", rollback=False)
+            undone = execute(back, self.targets, states, self.vault, listener, conduct)
+            results = merged(results, undone, self.states)
+        return results
 
     def report(self, plan: Plan, results: Mapping[str, HostResult]) -> Report:
         """How carrying a plan out has ended, proved by the hosts as they were read again."""
         after = {name: result.state for name, result in results.items() if result.state}
-        return Report(plan, results, unproven(plan, self.states, after, self.vault))
+        rolled_back = {
+            name: frozenset(
+                s for s, end in results[name].stacks.items() if end.outcome is Outcome.ROLLED_BACK
+            )
+            for name in after
+        }
+        return Report(
+            plan,
+            results,
+            unproven(plan, self.states, after, self.vault),
+            unrestored(rolled_back, self.states, after, self.vault),
+        )
 
 
 def _manifest(state: HostState) -> Manifest:

@@ -22,6 +22,7 @@ from paisctl.secrets import Vault, describe, load_vault
 from paisctl.status import survey
 from paisctl.views import human
 from paisctl.views import json as json_view
+from paisctl.views import report as report_view
 from paisctl.views import status as status_view
 from tests.properties.strategies import NASTY, texts
 from tests.simulated.fleet import SimulatedFleet, rendered
@@ -92,7 +93,7 @@ def test_no_report_shows_a_secret(value: str) -> None:
         (vault.redact(f"password={value}!"),),
     )
     result = HostResult("box", {"db": end}, None, vault.redact(f"lost {value}"))
-    assert MARK not in human.report(Report(Plan(), {"box": result}, Plan()))
+    assert MARK not in report_view.as_text(Report(Plan(), {"box": result}, Plan()))
 
 
 @given(st.lists(texts, min_size=1, max_size=4, unique=True), texts)

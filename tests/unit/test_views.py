@@ -28,6 +28,7 @@ from paisctl.status import Row
 from paisctl.views import device as device_view
 from paisctl.views import human
 from paisctl.views import json as json_view
+from paisctl.views import report as report_view
 from paisctl.views import status as status_view
 
 
@@ -169,7 +170,7 @@ def ended(outcome: Outcome, **values: Any) -> HostResult:
 def test_a_report_of_success() -> None:
     report = Report(plan(IMAGE), {"k6": ended(Outcome.APPLIED)}, plan())
     assert report.succeeded
-    assert human.report(report).splitlines() == [
+    assert report_view.as_text(report).splitlines() == [
         "✓ k6/compose:qdrant  applied and read back",
         "Done: 1 stack applied on 1 host.",
     ]
@@ -179,7 +180,7 @@ def test_a_report_of_failure_says_what_to_do() -> None:
     result = ended(Outcome.FAILED, step="recreate qdrant", message="no space", log=("a", "b"))
     report = Report(plan(IMAGE), {"k6": result}, plan(IMAGE))
     assert not report.succeeded
-    assert human.report(report).splitlines() == [
+    assert report_view.as_text(report).splitlines() == [
         "✗ k6/compose:qdrant  failed at: recreate qdrant",
         "    no space",
         "    | a",
@@ -192,20 +193,20 @@ def test_a_report_of_failure_says_what_to_do() -> None:
 def test_a_stack_that_could_not_be_removed_is_not_named_in_a_selection() -> None:
     """The inventory does not know it any more, so that `--stack` would refuse it."""
     report = Report(plan(IMAGE, entry=""), {"k6": ended(Outcome.FAILED)}, plan(IMAGE))
-    assert "    next: mend the cause, then paisctl apply k6" in human.report(report).splitlines()
+    assert "    next: mend the cause, then paisctl apply k6" in report_view.as_text(report).splitlines()
 
 
 def test_what_still_differs_after_an_apply_is_no_success() -> None:
     report = Report(plan(IMAGE), {"k6": ended(Outcome.APPLIED)}, plan(MEMORY))
     assert not report.succeeded
-    assert "applied, but it still differs" in human.report(report)
+    assert "applied, but it still differs" in report_view.as_text(report)
 
 
 def test_a_lost_host_is_no_success() -> None:
-    result = HostResult("k6", {}, None, "the connection was lost", "qdrant")
+    result = HostResult("k6", {}, None, "the connection was lost", changing="qdrant")
     report = Report(plan(IMAGE), {"k6": result}, plan())
     assert not report.succeeded
-    assert "its state is not known" in human.report(report)
+    assert "goes on or goes back by itself" in report_view.as_text(report)
 
 
 def test_a_host_that_could_not_be_planned_is_no_success() -> None:

@@ -79,7 +79,7 @@ def ask(how: How) -> None:
     if how.yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without")
+        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without being asked")
     if not typer.confirm("\nApply these changes?", err=True):
         typer.echo("nothing was changed", err=True)
         raise typer.Exit(1)
@@ -97,7 +97,7 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
     """
     from paisctl.execution.conduct import Conduct
     from paisctl.saved_plan import digest_of
-    from paisctl.views import human
+    from paisctl.views import report as view
     from paisctl.views.progress import watch_apply
 
     settings = fleet.inventory.apply
@@ -119,5 +119,5 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
         typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
         raise
     report = session.report(plan, results)
-    typer.echo(human.report(report), nl=False)
+    typer.echo(view.as_text(report), nl=False)
     raise typer.Exit(int(not report.succeeded))

@@ -1,4 +1,4 @@
-"""A plan and a report as a person reads them. Colour repeats what the signs already say."""
+"""A plan as a person reads it. Colour repeats what the signs already say."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from itertools import groupby, takewhile
 
 from rich.text import Text
 
-from paisctl.events import Outcome, StackEnded
 from paisctl.plan import Action, Cause, Change, Disruption, HostPlan, Plan, count
-from paisctl.report import Report
 from paisctl.views.console import plural, render
 
 _STYLES = {
@@ -49,7 +47,7 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
     for note in host.notes:
         yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
     for change in _gathered(host.changes):
-        yield _headline(change)
+        yield headline(change)
         yield Text(f"    {_why(change)}", "dim")
         if show_diffs and change.diff:
             yield from (_diff_line(line) for line in change.diff.splitlines())
@@ -71,7 +69,8 @@ def _is_new_file(change: Change) -> bool:
     return change.action is Action.CREATE and change.subject.startswith("file ") and not change.diff
 
 
-def _headline(change: Change) -> Text:
+def headline(change: Change) -> Text:
+    """What changes, on one line: sign, address, subject, values."""
     what = f"{change.subject} {change.field}".rstrip()
     return Text.assemble(
         (f"{change.action} ", _STYLES[change.action]),
@@ -145,59 +144,3 @@ def _summary(plan: Plan) -> str:
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
     rest = f" {unread} could not be read." if unread else ""
     return f"Plan: {counts} on {len(plan.changing)} of {hosts}.{rest}"
-
-
-def report(report: Report) -> str:
-    """How an apply ended, with what to do about what went wrong."""
-    return render(_report_lines(report))
-
-
-def _report_lines(report: Report) -> Iterator[Text]:
-    removed = {
-        (host.device, stack.name)
-        for host in report.plan.hosts
-        for stack in host.stacks
-        if not stack.entry
-    }
-    for result in report.results.values():
-        for end in result.stacks.values():
-            yield from _end_lines(end, is_known=(end.device, end.stack) not in removed)
-        if result.problem:
-            yield Text.assemble(("? ", "red"), (f"{result.device}  ", "bold"), result.problem)
-            if result.changing:
-                yield Text(f"    it was changing `{result.changing}`; its state is not known")
-            yield Text(f"    next: paisctl plan {result.device}")
-    for change in report.unproven.changes:
-        yield Text.assemble(("! ", "red"), "applied, but it still differs:")
-        yield _headline(change)
-    yield Text(_verdict(report), "bold")
-
-
-def _end_lines(end: StackEnded, *, is_known: bool) -> Iterator[Text]:
-    """How a stack ended; only one that the inventory knows can be named in a selection."""
-    address = f"{end.device}/compose:{end.stack}"
-    if end.outcome is Outcome.APPLIED:
-        yield Text.assemble(("✓ ", "green"), (address, "bold"), "  applied and read back")
-        return
-    sign, style = ("✗ ", "red") if end.outcome is Outcome.FAILED else ("- ", "yellow")
-    step = f" at: {end.step}" if end.step and end.outcome is Outcome.FAILED else ""
-    yield Text.assemble((sign, style), (address, "bold"), f"  {end.outcome}{step}")
-    if end.message:
-        yield Text(f"    {end.message}")
-    for line in end.log:
-        yield Text(f"    | {line}", "dim")
-    if end.outcome is Outcome.FAILED:
-        selection = f"{end.device} --stack {end.stack}" if is_known else end.device
-        yield Text(f"    next: mend the cause, then paisctl apply {selection}")
-
-
-def _verdict(report: Report) -> str:
-    ends = [end for result in report.results.values() for end in result.stacks.values()]
-    counts = [(o, sum(end.outcome is o for end in ends)) for o in Outcome]
-    said = ", ".join(f"{n} {outcome}" for outcome, n in counts if n)
-    stacks = plural(len(ends), "stack")
-    if report.succeeded:
-        return f"Done: {stacks} applied on {plural(len(report.results), 'host')}."
-    unread = len(report.plan.problems) + len(report.unreached)
-    rest = f"; {plural(unread, 'host')} could not be read" if unread else ""
-    return f"Not done: of {stacks}, {said}{rest}."

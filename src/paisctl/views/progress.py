@@ -16,8 +16,10 @@ from rich.text import Text
 
 from paisctl.events import (
     Event,
+    GoingBack,
     HostEnded,
     Listener,
+    LockAwaited,
     Outcome,
     Probed,
     Probing,
@@ -32,6 +34,8 @@ _SIGNS = {
     Outcome.APPLIED: ("✓", "green"),
     Outcome.FAILED: ("✗", "red"),
     Outcome.SKIPPED: ("-", "yellow"),
+    Outcome.ROLLED_BACK: ("✗", "red"),
+    Outcome.STRANDED: ("✗", "red"),
 }
 _SPINNER = Spinner("dots")
 
@@ -86,8 +90,12 @@ def _print_line(event: Event) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _line(event: Event) -> str:
+def _line(event: Event) -> str:  # noqa: PLR0911 # a line per kind
     match event:
+        case LockAwaited():
+            return f"{event.device}: waits for {event.holder} to end"
+        case GoingBack():
+            return f"{event.device}: {event.stack} failed, back to generation {event.generation}"
         case StackWaiting():
             return f"{event.device}/{event.stack}: waits for {', '.join(event.needs)}"
         case StepStarted():
@@ -110,9 +118,12 @@ class _Stacks:
         self.rows: dict[tuple[str, str], tuple[Event | None, float]]
         self.rows = dict.fromkeys(rows, (None, 0.0))
         self.started: dict[tuple[str, str], float] = {}
+        self.awaited: dict[str, str] = {}  # who has the lock of a device
 
     def listen(self, event: Event) -> None:
-        if isinstance(event, StackWaiting | StepStarted | StackEnded):
+        if isinstance(event, LockAwaited):
+            self.awaited[event.device] = event.holder
+        elif isinstance(event, StackWaiting | StepStarted | StackEnded):
             key, now = (event.device, event.stack), time.monotonic()
             with self.lock:
                 began = self.started.setdefault(key, now)
@@ -130,7 +141,9 @@ class _Stacks:
             began = self.started.get((device, stack), since)
             until = since if isinstance(event, StackEnded) else time.monotonic()
             elapsed = f"{until - began:.0f} s" if event else ""
-            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(_doing(event)), elapsed)
+            awaited = self.awaited.get(device)
+            doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
+            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(doing), elapsed)
         return table
 
 

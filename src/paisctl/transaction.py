@@ -1,0 +1,81 @@
+"""All or nothing over several hosts: when one fails, those that are done go back, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from paisctl.events import HostResult, Outcome, StackEnded
+from paisctl.kept import kept_host
+from paisctl.manifest import parse_manifest
+from paisctl.observed import HostState
+from paisctl.plan import HostPlan, Plan
+from paisctl.reconcile import reconcile_host
+from paisctl.secrets import Vault
+
+_FAILURES = (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.STRANDED)
+
+
+def has_failed(results: Mapping[str, HostResult]) -> bool:
+    """Whether a stack has failed anywhere."""
+    ends = (end for result in results.values() for end in result.stacks.values())
+    return any(end.outcome in _FAILURES for end in ends)
+
+
+def way_back(
+    results: Mapping[str, HostResult], before: Mapping[str, HostState], vault: Vault
+) -> Plan:
+    """The plan that takes all stacks that were applied to where they were.
+
+    A host's first generation has none before it, and a host that was lost cannot be changed: these
+    are left out.
+
+    Args:
+        results: how the apply ended; the states in it are the hosts as they are now.
+        before: the hosts as they were.
+        vault: the secrets, for comparing keyed digests.
+    """
+    plans = (_way_back(result, before[device], vault) for device, result in results.items())
+    return Plan(tuple(plan for plan in plans if plan.stacks))
+
+
+def _way_back(result: HostResult, before: HostState, vault: Vault) -> HostPlan:
+    stacks = frozenset(n for n, end in result.stacks.items() if end.outcome is Outcome.APPLIED)
+    manifest = parse_manifest(before.manifest)
+    if not stacks or not manifest.generation or result.state is None:
+        return HostPlan(result.device)
+    kept = kept_host(result.device, result.state.root, manifest)
+    return reconcile_host(kept, result.state, vault, stacks)
+
+
+def merged(
+    results: Mapping[str, HostResult],
+    undone: Mapping[str, HostResult],
+    before: Mapping[str, HostState],
+) -> dict[str, HostResult]:
+    """How both passes together have ended.
+
+    Args:
+        results: of the apply.
+        undone: of the way back.
+        before: the hosts as they were before both.
+    """
+    return {
+        device: _merged(result, undone[device], before[device]) if device in undone else result
+        for device, result in results.items()
+    }
+
+
+def _merged(result: HostResult, undone: HostResult, before: HostState) -> HostResult:
+    ends = {name: _undone(end) for name, end in undone.stacks.items()}
+    return replace(
+        undone,
+        stacks={**result.stacks, **ends},
+        generation=parse_manifest(before.manifest).generation,
+    )
+
+
+def _undone(end: StackEnded) -> StackEnded:
+    if end.outcome is Outcome.APPLIED:
+        return replace(end, outcome=Outcome.ROLLED_BACK, message="since another host failed")
+    return replace(end, outcome=Outcome.STRANDED)

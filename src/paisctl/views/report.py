@@ -1,0 +1,114 @@
+"""How an apply ended, as a person reads it, with what to do about what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from paisctl.events import HostResult, Outcome, StackEnded
+from paisctl.report import Report
+from paisctl.views.console import plural, render
+from paisctl.views.human import headline
+
+_SIGNS = {
+    Outcome.APPLIED: ("✓ ", "green"),
+    Outcome.FAILED: ("✗ ", "red"),
+    Outcome.SKIPPED: ("- ", "yellow"),
+    Outcome.ROLLED_BACK: ("✗ ", "red"),
+    Outcome.STRANDED: ("✗ ", "red"),
+}
+_COUNTED = {
+    Outcome.APPLIED: "applied",
+    Outcome.FAILED: "failed",
+    Outcome.SKIPPED: "skipped",
+    Outcome.ROLLED_BACK: "rolled back",
+    Outcome.STRANDED: "stranded between two generations",
+}
+
+
+def as_text(report: Report) -> str:
+    """A report, stack by stack, ending with a line that sums it up."""
+    return render(_lines(report))
+
+
+def _lines(report: Report) -> Iterator[Text]:
+    if report.held_back:
+        yield from _held_back(report)
+        return
+    for result in report.results.values():
+        for end in result.stacks.values():
+            yield from _end_lines(end, result, report)
+        if result.problem:
+            yield from _broken_off(result)
+    for change in report.unproven.changes:
+        yield Text.assemble(("! ", "red"), "applied, but it still differs:")
+        yield headline(change)
+    for change in report.unrestored.changes:
+        yield Text.assemble(("! ", "red"), "rolled back, but not as it was before:")
+        yield headline(change)
+    yield Text(_verdict(report), "bold")
+
+
+def _held_back(report: Report) -> Iterator[Text]:
+    """Nothing has begun anywhere, for one reason."""
+    for result in report.results.values():
+        if result.problem:
+            yield from _broken_off(result)
+    yield Text("Not done: nothing was changed.", "bold")
+
+
+def _broken_off(result: HostResult) -> Iterator[Text]:
+    yield Text.assemble(("? ", "red"), (f"{result.device}  ", "bold"), result.problem)
+    if result.changing:
+        yield Text(f"    it was changing `{result.changing}`, and goes on or goes back by itself")
+        yield Text(f"    next: paisctl status {result.device}")
+    else:
+        yield Text(f"    next: {result.hint or f'paisctl plan {result.device}'}")
+
+
+def _end_lines(end: StackEnded, result: HostResult, report: Report) -> Iterator[Text]:
+    address = f"{end.device}/compose:{end.stack}"
+    yield Text.assemble(_SIGNS[end.outcome], (address, "bold"), f"  {_said(end, result)}")
+    if end.message:
+        yield Text(f"    {end.message}")
+    for line in end.log:
+        yield Text(f"    | {line}", "dim")
+    if end.step:
+        yield Text(f"    next: {_next(end, report)}")
+
+
+def _said(end: StackEnded, result: HostResult) -> str:
+    at = f"; it failed at: {end.step}" if end.step else ""
+    match end.outcome:
+        case Outcome.APPLIED:
+            return "applied and read back"
+        case Outcome.FAILED:
+            return f"failed at: {end.step}" if end.step else "failed"
+        case Outcome.ROLLED_BACK:
+            return f"rolled back to generation {result.generation}{at}"
+        case Outcome.STRANDED:
+            return f"stranded: neither as planned nor as before{at}"
+        case Outcome.SKIPPED:
+            return "skipped"
+
+
+def _next(end: StackEnded, report: Report) -> str:
+    """The command after this; only a stack that the inventory knows can be named in one."""
+    is_known = (end.device, end.stack) not in report.removed
+    selection = f"{end.device} --stack {end.stack}" if is_known else end.device
+    if end.outcome is Outcome.STRANDED:
+        return f"paisctl plan {end.device}; then apply, or rollback"
+    return f"mend the cause, then paisctl apply {selection}"
+
+
+def _verdict(report: Report) -> str:
+    ends = [end for result in report.results.values() for end in result.stacks.values()]
+    counts = [(o, sum(end.outcome is o for end in ends)) for o in Outcome]
+    said = ", ".join(f"{n} {_COUNTED[outcome]}" for outcome, n in counts if n)
+    stacks = plural(len(ends), "stack")
+    if report.succeeded:
+        return f"Done: {stacks} applied on {plural(len(report.results), 'host')}."
+    troubles = ((report.plan.problems, "could not be read"), (report.unreached, "broke off"))
+    rest = "".join(f"; {plural(len(hosts), 'host')} {what}" for hosts, what in troubles if hosts)
+    return f"Not done: of {stacks}, {said}{rest}."
