@@ -74,7 +74,7 @@ def _end_lines(end: StackEnded, result: HostResult, report: Report) -> Iterator[
         yield Text(f"    {end.message}")
     for line in end.log:
         yield Text(f"    | {line}", "dim")
-    if end.step:
+    if end.step or end.outcome is Outcome.FAILED:
         yield Text(f"    next: {_next(end, report)}")
 
 
