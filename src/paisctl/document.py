@@ -20,7 +20,12 @@ _INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class Unfit(ValueError):
-    """A JSON value is not what its type asks for; the message says where, from the inside out."""
+    """A JSON value is not what its type asks for. `place` is where, as names of fields."""
+
+    def __init__(self, message: str, *place: str) -> None:
+        super().__init__(f"{'.'.join(place)}: {message}" if place else message)
+        self.message = message
+        self.place = place
 
 
 def encode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 # one for each sort of type
@@ -86,7 +91,7 @@ def _dataclass(kind: Any, data: Any) -> Any:
             try:
                 values[name] = decode(hints[name], data[name])
             except Unfit as error:
-                raise Unfit(f"{error} (in {name})") from None
+                raise Unfit(error.message, name, *error.place) from None
     return kind(**values)
 
 
@@ -100,7 +105,7 @@ def _one_of(arguments: tuple[Any, ...], data: Any) -> Any:
     rest = dict(_checked(data, dict))
     word = rest.pop(_KIND, None)
     if word not in by_word:
-        raise Unfit(f"a {_KIND} of {word!r} is not known")
+        raise Unfit(f"{word!r} is not known")
     return decode(by_word[word], rest)
 
 

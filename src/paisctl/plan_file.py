@@ -38,9 +38,12 @@ def parse(text: str, name: str) -> SavedPlan:
             if "entry" in stack:
                 stack["entry"] = json.dumps(stack["entry"], sort_keys=True)
         saved: SavedPlan = decode(SavedPlan, body)
-    except (Unfit, AttributeError, KeyError, TypeError) as error:
+        is_whole = digest == digest_of(saved.plan)
+    except Unfit as error:
         raise PaisctlError(f"the saved plan {name} is damaged: {error}", SAVE_ANEW) from None
-    if digest != digest_of(saved.plan):
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        raise PaisctlError(f"the saved plan {name} is damaged", SAVE_ANEW) from None
+    if not is_whole:
         raise PaisctlError(f"the saved plan {name} was edited, or is damaged", SAVE_ANEW)
     return saved
 

@@ -54,10 +54,10 @@ def apply(
     wait: Wait = "0s",
     replan_moved: ReplanMoved = False,
 ) -> None:
-    """Bring the hosts to what the inventory says, or carry out a saved plan.
+    """Bring the hosts to what the inventory says. Shows the plan and asks first.
 
-    Shows the plan and asks first. A saved plan was shown before: it is carried out just so, or
-    refused as a whole when a host is not as it was then.
+    A saved plan was shown before: it is carried out just so and without a question, or refused as
+    a whole when a host is not as it was then.
 
     Hosts are changed side by side, and read again afterwards to prove it. Exits with 0 when
     everything was done, with 1 when something was not.

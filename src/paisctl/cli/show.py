@@ -17,7 +17,7 @@ def show(
         typer.Argument(help="A device of the inventory, or a saved plan.", metavar="DEVICE|FILE"),
     ],
 ) -> None:
-    """Print a device as resolved, and where each value came from; or print a saved plan.
+    """Print a device as resolved, and where each value came from. Or print a saved plan.
 
     \b
     Examples:
