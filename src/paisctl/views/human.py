@@ -116,7 +116,7 @@ def _why(change: Change) -> str:
     cause = {
         Cause.PENDING: "" if change.mark or change.reason else "rendered differently",
         Cause.DRIFT: "drift",
-        Cause.BOTH: "drift, and changed in the inventory",
+        Cause.BOTH: "drift, and pending",
         Cause.ORPHAN: "orphan",
     }[change.cause]
     disruption = "" if change.disruption is Disruption.NONE else str(change.disruption)
