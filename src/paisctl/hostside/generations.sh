@@ -19,12 +19,21 @@ keep_stack() {
   keep_images >"$STAGING/images" && private cp "$STAGING/images" "$kept/images"
 }
 
-# copy_files FROM TO: the paths on stdin, with their modes.
+# copy_files FROM TO: the paths on stdin, such as ./config/x.cfg, with their modes. As many at once
+# as lie in one directory.
 copy_files() {
-  cat >"$STAGING/paths"
-  [ -s "$STAGING/paths" ] || return 0
-  (cd "$1" && tar cf "$STAGING/copy.tar" -T "$STAGING/paths") &&
-    (cd "$2" && tar xpf "$STAGING/copy.tar") && rm -f "$STAGING/copy.tar"
+  from=$1 to=$2 previous=''
+  set --
+  while IFS= read -r path; do
+    if [ "${path%/*}" != "$previous" ] || [ $# -ge 100 ]; then
+      [ $# -eq 0 ] || (cd "$from" && cp -p "$@" "$to/$previous/") || return 1
+      previous=${path%/*}
+      mkdir -p "$to/$previous" || return 1
+      set --
+    fi
+    set -- "$@" "$path"
+  done
+  [ $# -eq 0 ] || (cd "$from" && cp -p "$@" "$to/$previous/")
 }
 
 # "<id> <reference>" lines: a tag may point elsewhere one day.
