@@ -29,6 +29,11 @@ class Mark:
         return f"{self.file}:{self.line}:{self.column}"
 
 
+_LONGEST = 2000  # characters of a message
+_MANY = 60  # names in a list of what is known
+_LONG = 80  # characters; nobody mistypes a name that long
+
+
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
@@ -68,7 +73,7 @@ class Diagnostics:
         hint: str | None = None,
         related: Iterable[tuple[str, Mark]] = (),
     ) -> None:
-        self.items.append(Diagnostic(Severity.ERROR, code, message, mark, hint, tuple(related)))
+        self._add(Severity.ERROR, code, message, mark, hint, related)
 
     def warning(
         self,
@@ -78,7 +83,19 @@ class Diagnostics:
         hint: str | None = None,
         related: Iterable[tuple[str, Mark]] = (),
     ) -> None:
-        self.items.append(Diagnostic(Severity.WARNING, code, message, mark, hint, tuple(related)))
+        self._add(Severity.WARNING, code, message, mark, hint, related)
+
+    def _add(
+        self,
+        severity: Severity,
+        code: str,
+        message: str,
+        mark: Mark | None,
+        hint: str | None,
+        related: Iterable[tuple[str, Mark]],
+    ) -> None:
+        short, hint = _shortened(message), _shortened(hint) if hint else None
+        self.items.append(Diagnostic(severity, code, short, mark, hint, tuple(related)))
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -106,9 +123,16 @@ class Diagnostics:
         return iter(sorted(merged.values(), key=Diagnostic.sort_key))
 
 
+def _shortened(text: str) -> str:
+    """A message may quote what somebody wrote, which may have any length."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 4 :]}"
+
+
 def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
     """Word a hint for an unknown name: the nearest known one, and the list of all."""
     choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    listed = f"known {what}: {', '.join(choices)}" if choices else f"there are no {what} yet"
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6) if len(word) < _LONG else []
+    more = f" and {len(choices) - _MANY} more" if len(choices) > _MANY else ""
+    names = f"known {what}: {', '.join(choices[:_MANY])}{more}"
+    listed = names if choices else f"there are no {what} yet"
     return f"did you mean `{near[0]}`? {listed}" if near else listed

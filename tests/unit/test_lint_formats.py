@@ -40,10 +40,10 @@ def test_json_has_documented_keys() -> None:
 
 
 def test_github_commands_are_escaped() -> None:
-    said = view.as_github(one("100 % wrong\r\nreally", Mark("a:b,c.yaml", 3, 5, 4)))
+    said = view.as_github(one("100 % \x1b[31mwrong\r\n\u202ereally", Mark("a:b,c.yaml", 3, 5, 4)))
     assert said == (
         "::error file=a%3Ab%2Cc.yaml,line=3,col=5,title=some-code,endColumn=9::"
-        "100 %25 wrong%0D%0Areally\n"
+        "100 %25 \ufffd[31mwrong%0A\ufffdreally\n"
     )
 
 

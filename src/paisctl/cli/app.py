@@ -121,6 +121,6 @@ def _say(error: PaisctlError) -> None:
         lines = diagnostics.as_lines(error.diagnostics, ())
         typer.echo(console.render(lines), err=True, nl=False)
         return
-    typer.echo(f"error: {error.message}", err=True)
+    typer.echo(console.visible(f"error: {error.message}"), err=True)
     if error.hint:
-        typer.echo(f"hint: {error.hint}", err=True)
+        typer.echo(console.visible(f"hint: {error.hint}"), err=True)

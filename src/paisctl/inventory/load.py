@@ -6,7 +6,8 @@ Precedence of a device's settings, the most specific last: the inventory's `defa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,7 @@ from paisctl.inventory.source import Path_, Source, merge, parse_yaml, read_yaml
 from paisctl.inventory.validation import validate
 
 BUILT_IN_KINDS = "(built in) kinds.yaml"
+MAX_RESOLVED = 200_000  # values of `defaults`, `kinds` and `stacks`, over all devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +65,42 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     built_in = _under("kinds", _built_in_kinds(diagnostics))
     source = merge(Source({"kinds": {}}, {(): Mark(str(paths[0]), 1)}, {}), built_in)
     for path in paths:
-        layer = read_yaml(path, diagnostics)
-        if layer.data is None:
-            if not _is_blamed(path, diagnostics):
-                diagnostics.error("empty", f"{path} says nothing", Mark(str(path), 1))
-        elif not isinstance(layer.data, dict):
-            diagnostics.error(
-                "wrong-type", "an inventory is a mapping: `key: value` lines", layer.mark(())
-            )
-        else:
-            source = merge(source, layer)
+        source = merge(source, _read_layer(path, diagnostics))
     if diagnostics.errors and "devices" not in source.data:
         return None
     inventory = validate(Inventory, source, diagnostics)
     if inventory is None:
         inventory, source = repair(source)
         if "kinds" not in source.data:
-            source = merge(built_in, source)
-            inventory, source = repair(source)
+            inventory, source = repair(merge(built_in, source))
     _refuse_unknown_kinds(inventory, source, diagnostics)
-    bases = {kind: _base(source, kind) for kind in {d.kind for d in inventory.devices.values()}}
+    return Fleet(inventory, source, _resolve(inventory, source, diagnostics), paths[0].parent)
+
+
+def _read_layer(path: Path, diagnostics: Diagnostics) -> Source:
+    """What one file says; nothing, after adding a diagnostic, if it is no inventory."""
+    layer = read_yaml(path, diagnostics)
+    if isinstance(layer.data, dict):
+        return layer
+    if layer.data is not None:
+        message = "an inventory is a mapping: `key: value` lines"
+        diagnostics.error("wrong-type", message, layer.mark(()))
+    elif not _is_blamed(path, diagnostics):
+        diagnostics.error("empty", f"{path} says nothing", Mark(str(path), 1))
+    return Source({})
+
+
+def _resolve(
+    inventory: Inventory, source: Source, diagnostics: Diagnostics
+) -> dict[str, FleetDevice]:
+    """Each device with the settings of its kind and the defaults; what is wrong is left out."""
+    defaults = _settings(_below(source, ("defaults",)))
+    kinds = _parts(source, "kinds")
+    used = {device.kind for device in inventory.devices.values()}
+    # What a device starts from: the defaults, with its kind's settings over them.
+    bases = {kind: merge(defaults, _settings(kinds.get(kind, Source({})))) for kind in used}
+    if _is_too_much(inventory, source, bases, diagnostics):
+        return {}
     devices = {}
     for name, own in _parts(source, "devices").items():
         kind = inventory.devices[name].kind
@@ -93,7 +111,23 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
         if resolved:
             known = inventory.kinds.get(kind) or Kind.model_validate({})
             devices[name] = FleetDevice(name, resolved, known, layers)
-    return Fleet(inventory, source, devices, paths[0].parent)
+    return devices
+
+
+def _is_too_much(
+    inventory: Inventory, source: Source, bases: Mapping[str, Source], diagnostics: Diagnostics
+) -> bool:
+    """Whether what all devices share, counted once for each of them, is out of bounds."""
+    shared = Counter(path[1] for path in source.values if len(path) > 1 and path[0] == "stacks")
+    total = sum(
+        len(bases[device.kind].values) + sum(shared[stack] for stack in device.stacks)
+        for device in inventory.devices.values()
+    )
+    if total > MAX_RESOLVED:
+        message = f"what devices share comes to more than {MAX_RESOLVED:,} values over all of them"
+        hint = "fewer settings under `defaults`, `kinds` and `stacks`, or fewer devices"
+        diagnostics.error("too-large", message, source.key_mark(("devices",)), hint)
+    return total > MAX_RESOLVED
 
 
 def _is_blamed(path: Path, diagnostics: Diagnostics) -> bool:
@@ -116,14 +150,8 @@ def _refuse_unknown_kinds(inventory: Inventory, source: Source, diagnostics: Dia
             )
 
 
-def _base(source: Source, kind: str) -> Source:
-    """What a device of some kind starts from: the defaults, with its kind's settings over them."""
-    return merge(_settings(source, ("defaults",)), _settings(source, ("kinds", kind)))
-
-
-def _settings(source: Source, path: Path_) -> Source:
-    """The part of a source at `path`, without the keys that describe a kind itself."""
-    part = _below(source, path)
+def _settings(part: Source) -> Source:
+    """A kind or the defaults, without the keys that describe a kind itself."""
     if isinstance(part.data, dict):
         part.data = {k: v for k, v in part.data.items() if k not in ("description", "os")}
     return part

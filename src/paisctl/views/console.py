@@ -13,6 +13,15 @@ from rich.text import Text
 # (Unicode block "Control Pictures"), one for one, so that styles stay where they are.
 _VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _VISIBLE |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+# Nor must what is shown read in another order than it stands
+# (https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters), or on more lines.
+_DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_VISIBLE |= dict.fromkeys(_DIRECTIONS, 0xFFFD)
+
+
+def visible(text: str) -> str:
+    """A text with pictures in place of what would steer a terminal."""
+    return text.translate(_VISIBLE)
 
 
 def width() -> int:
@@ -34,7 +43,7 @@ def render(lines: Iterable[Text]) -> str:
         soft_wrap=True,
     )
     for line in lines:
-        line.plain = line.plain.translate(_VISIBLE)
+        line.plain = visible(line.plain)
         console.print(line)
     return out.getvalue()
 

@@ -26,6 +26,7 @@ SARIF_SCHEMA = (
 )
 
 _MAX_RELATED = 3
+_MAX_SHOWN = 200  # problems; a program can have them all
 _COLOURS = {"error": "bold red", "warning": "bold yellow", "hint": "bold cyan", "note": "bold"}
 
 
@@ -36,7 +37,8 @@ def as_text(diagnostics: Diagnostics, inventory: Sequence[Path] = ()) -> str:
 
 def as_lines(diagnostics: Diagnostics, inventory: Sequence[Path] = ()) -> Iterator[Text]:
     """The same text, line by line, with styles that a terminal may show."""
-    for item in diagnostics:
+    items = list(diagnostics)
+    for item in items[:_MAX_SHOWN]:
         yield from _paragraph(item.severity.value, item.message)
         yield from _place(item.mark, "^")
         for words, mark in item.related[:_MAX_RELATED]:
@@ -48,7 +50,13 @@ def as_lines(diagnostics: Diagnostics, inventory: Sequence[Path] = ()) -> Iterat
         if item.hint:
             yield from _paragraph("hint", item.hint)
         yield Text()
-    where = f" in {', '.join(shown_path(str(path)) for path in inventory)}" if inventory else ""
+    if len(items) > _MAX_SHOWN:
+        yield from _paragraph(
+            "note", f"and {len(items) - _MAX_SHOWN} more; `--format json` lists all"
+        )
+        yield Text()
+    files = ", ".join(clean(shown_path(str(path))) for path in inventory)
+    where = f" in {files}" if files else ""
     yield Text(f"{diagnostics.summary()}{where}")
 
 
@@ -72,7 +80,7 @@ def _place(mark: Mark | None, underline: str) -> Iterator[Text]:
         return
     number = str(mark.line)
     gutter = " " * len(number)
-    yield Text(f"{gutter}--> {shown_path(mark.file)}:{mark.line}:{mark.column}")
+    yield Text(f"{gutter}--> {clean(shown_path(mark.file))}:{mark.line}:{mark.column}")
     line = file_line(mark)
     if not line.strip():
         return
@@ -121,7 +129,7 @@ def _command(item: Diagnostic) -> str:
     mark = _in_a_file(item)
     place: dict[str, object] = {"title": item.code}
     if mark:
-        place = {"file": shown_path(mark.file), "line": mark.line, "col": mark.column, **place}
+        place = {"file": clean(shown_path(mark.file)), "line": mark.line, "col": mark.column, **place}
         if mark.width:
             place["endColumn"] = mark.column + mark.width
     properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in place.items())
@@ -142,7 +150,7 @@ def _in_full(item: Diagnostic) -> str:
     parts += [f"{words}: {shown_path(m.file)}:{m.line}" for words, m in item.related]
     if item.hint:
         parts.append(f"hint: {item.hint}")
-    return "\n".join(parts)
+    return "\n".join(clean(line) for part in parts for line in part.splitlines())
 
 
 def _in_a_file(item: Diagnostic) -> Mark | None:

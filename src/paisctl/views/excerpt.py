@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import stat
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 from paisctl.diagnostics import Mark
 from paisctl.inventory.leaks import mask
+from paisctl.inventory.text import MAX_BYTES
 
 # What YAML 1.1 parsers count as a line's end (https://yaml.org/spec/1.1/#id871136).
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _TAB = 4
+_LONGEST = 2000  # characters; a longer line is no line that a person wrote
+_JOINERS = "\u200c\u200d"
 _ELLIPSIS = "…"
 
 
@@ -24,19 +29,26 @@ def shown_path(file: str) -> str:
 
 
 def file_line(mark: Mark) -> str:
-    """The line a mark is in, secrets masked; empty when it cannot be read."""
-    if mark.text is not None:
-        return mask(mark.text)
-    lines = _lines(Path(mark.file))
-    return mask(lines[mark.line - 1]) if 0 < mark.line <= len(lines) else ""
+    """The line a mark is in, secrets masked; empty when it is very long or cannot be read."""
+    line = mark.text
+    if line is None:
+        lines = _lines(Path(mark.file))
+        line = lines[mark.line - 1] if 0 < mark.line <= len(lines) else ""
+    return mask(line) if len(line) <= _LONGEST else ""
 
 
 def _lines(file: Path) -> list[str]:
     try:
-        text = file.read_text("utf-8-sig", "replace")
+        changed = file.stat()
+        is_text = stat.S_ISREG(changed.st_mode) and changed.st_size <= MAX_BYTES
+        return _read_lines(file, changed.st_mtime_ns, changed.st_size) if is_text else []
     except OSError:
         return []
-    return _LINE_END.split(text)
+
+
+@lru_cache(maxsize=4)  # many problems are often in one file
+def _read_lines(file: Path, _changed: int, _size: int) -> list[str]:
+    return _LINE_END.split(file.read_text("utf-8-sig", "replace"))
 
 
 def excerpt(line: str, mark: Mark, room: int) -> tuple[str, int, int]:
@@ -61,8 +73,14 @@ def excerpt(line: str, mark: Mark, room: int) -> tuple[str, int, int]:
 
 
 def clean(text: str) -> str:
-    """A text without characters that would move the cursor or colour a terminal."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    """A text without characters that would steer a terminal, or change the order of what it shows."""
+    return "".join("\ufffd" if _is_steering(c) else c for c in text)
+
+
+def _is_steering(character: str) -> bool:
+    # Cf has what sets the direction of a text, and the joiners that emoji are made with.
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cs", "Zl", "Zp") or (category == "Cf" and character not in _JOINERS)
 
 
 def _cut(text: str, room: int) -> str:

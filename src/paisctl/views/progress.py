@@ -28,7 +28,7 @@ from paisctl.events import (
     StepStarted,
 )
 from paisctl.plan import Plan
-from paisctl.views.console import plural
+from paisctl.views.console import plural, visible
 
 _SIGNS = {
     Outcome.APPLIED: ("✓", "green"),
@@ -87,7 +87,7 @@ def watch_apply(plan: Plan) -> Iterator[Listener]:
 def _print_line(event: Event) -> None:
     line = _line(event)
     if line:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        print(visible(line), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _line(event: Event) -> str:  # noqa: PLR0911 # a line per kind
@@ -143,7 +143,7 @@ class _Stacks:
             elapsed = f"{until - began:.0f} s" if event else ""
             awaited = self.awaited.get(device)
             doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
-            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(doing), elapsed)
+            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(visible(doing)), elapsed)
         return table
 
 
