@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from paisctl.kept import kept_host
 from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observe import observe
 from paisctl.observed import HostState
-from paisctl.plan import Plan
+from paisctl.plan import HostPlan, Plan
 from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Scope, reconcile
 from paisctl.report import Report
@@ -43,8 +44,12 @@ class Session:
             scope: only these differences. Drift alone is what differs from what was last applied,
                 whatever the inventory says.
         """
+        whole = reconcile(self.hosts, self.states, self.vault, stacks)
+        if scope is Scope.ALL:
+            return whole
         hosts = self._applied() if scope is Scope.DRIFT else self.hosts
-        return reconcile(hosts, self.states, self.vault, stacks, scope)
+        part = reconcile(hosts, self.states, self.vault, stacks, scope)
+        return Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
 
     def _applied(self) -> dict[str, HostSpec]:
         """What each host was last given, as desired state."""
@@ -95,6 +100,15 @@ class Session:
             unproven(plan, self.states, after, self.vault),
             unrestored(rolled_back, self.states, after, self.vault),
         )
+
+
+def _with_note(part: HostPlan, whole: HostPlan) -> HostPlan:
+    """Part of a host's plan, saying how much there is besides."""
+    planned = {(change.address, change.subject, change.field) for change in part.changes}
+    besides = [c for c in whole.changes if (c.address, c.subject, c.field) not in planned]
+    counts = Counter(str(change.cause) for change in besides)
+    said = ", ".join(f"{number} {cause}" for cause, number in sorted(counts.items()))
+    return replace(part, notes=(*part.notes, f"left alone: {said}")) if said else part
 
 
 def _manifest(state: HostState) -> Manifest:

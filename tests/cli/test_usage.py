@@ -90,3 +90,13 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
 def test_a_place_that_cannot_be_written(reference: Path, session: Session) -> None:
     (reference / "file").write_text("")
     session("unwritable", "paisctl render k6 -o file", "paisctl init file")
+
+
+def test_being_terminated_is_as_being_interrupted() -> None:
+    program = (
+        "import os, signal, time\nfrom paisctl.cli import app\n"
+        "app.app = lambda *_, **__: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(9))\n"
+        "app.main([])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"\ninterrupted\n")

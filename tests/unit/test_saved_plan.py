@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -67,9 +68,16 @@ def box(applied: SimulatedFleet) -> SimulatedHost:
 # --- the same back, the same again -----------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(FLEET, tmp_path_factory.mktemp("cases") / "fleet"))
+
+
 @pytest.mark.parametrize("path", sorted(cases.CASES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_plan_comes_back_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(FLEET)
+def test_every_plan_comes_back_the_same(
+    path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
     case = yaml.safe_load(path.read_text())
     fleet = copy.deepcopy(cases.applied(case.get("applied", "")))
     cases.happen(fleet.hosts["box"], case.get("host", {}))

@@ -52,6 +52,9 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
     saved, files = plan_file.read(path), settings(context).inventory
     fleet, plan, revision = pipeline.read_fleet(files), saved.plan, saved.revision
     hosts = pipeline.desire(files).hosts if replan_moved else None
+    if not plan and not replan_moved:
+        typer.echo(human.plan(plan), nl=False)
+        raise typer.Exit(int(bool(plan.problems)))
     with ExitStack() as open_session:
         with watch_probes() as listener:
             session = open_session.enter_context(resume(saved, fleet, listener, hosts))
