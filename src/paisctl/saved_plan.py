@@ -41,23 +41,23 @@ class SavedPlan:
 
     Attributes:
         fleet: the name of the fleet.
-        hosts: every host of the plan, in its order.
         paisctl: the version that saved it.
         revision: the git revision of the inventory; empty when there was none.
         stacks: what the plan was limited to; empty for all stacks.
         scope: which differences it is about.
         key: keyed digest of nothing, which tells one key from another; empty without a key.
         secrets: keyed digests of the values that its stacks need, by name.
+        hosts: every host of the plan, in its order.
     """
 
     fleet: str
-    hosts: tuple[SavedHost, ...]
     paisctl: str = ""
     revision: str = ""
     stacks: tuple[str, ...] = ()
     scope: Scope = Scope.ALL
     key: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[SavedHost, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -141,21 +141,20 @@ def save(
     names = sorted(set(_secrets_of(plan)) & vault.values.keys())
     return SavedPlan(
         fleet,
-        tuple(
-            SavedHost(
-                basis.hosts[host.device].root,
-                host,
-                take_fingerprint(host, basis.states[host.device], vault) if host.changes else None,
-            )
-            for host in plan.hosts
-        ),
         __version__,
         revision,
         stacks,
         scope,
         vault.seal("") if vault.key else "",
         {name: _value(vault, name) for name in names},
+        tuple(_saved_host(host, basis) for host in plan.hosts),
     )
+
+
+def _saved_host(plan: HostPlan, basis: Basis) -> SavedHost:
+    state = basis.states[plan.device]
+    fingerprint = take_fingerprint(plan, state, basis.vault) if plan.changes else None
+    return SavedHost(basis.hosts[plan.device].root, plan, fingerprint)
 
 
 def digest_of(plan: Plan) -> str:
