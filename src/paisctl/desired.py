@@ -56,9 +56,30 @@ class StackSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """A difference that is left alone.
+
+    `subject` and `field` are as in a change: `service redis` and `memory limit`, or `file
+    redis.conf` and nothing.
+    """
+
+    stack: str
+    subject: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostSpec:
-    """Everything that should be on one host. `root` may begin with `~/`."""
+    """Everything that should be on one host.
+
+    `root` may begin with `~/`. `fleet` is the name of the fleet it belongs to, `renamed_from` the
+    name it has had before; both may be empty.
+    """
 
     device: str
     root: str
     stacks: Mapping[str, StackSpec]
+    fleet: str = ""
+    renamed_from: str = ""
+    ignored: tuple[Ignored, ...] = ()

@@ -60,7 +60,9 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         wanted = fleet.applied(wanted)
     plan = fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
 
-    check(path, str(plan), [c.diff for c in plan.changes if c.diff and case.get("diff")])
+    notes = [f"note: {note}" for host in plan.hosts for note in host.notes]
+    diffs = [c.diff for c in plan.changes if c.diff and case.get("diff")]
+    check(path, [str(plan), *notes, *diffs])
     assert plan == fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
     assert all(scope.covers(change.cause) for change in plan.changes)
     if not case.get("cannot_be_mended"):
@@ -104,6 +106,10 @@ def happen(box: SimulatedHost, events: Json) -> None:
             mode, content = box.files.get(f"stacks/{path}", ("0644", b""))
             text = change.get("text", content.decode()).encode()
             box.files[f"stacks/{path}"] = (change.get("mode", mode), text)
+    for path, (old, new) in events.get("edited", {}).items():
+        mode, content = box.files[f"stacks/{path}"]
+        assert old in content.decode()
+        box.files[f"stacks/{path}"] = (mode, content.decode().replace(old, new).encode())
     for reference in events.get("moved_tags", []):
         box.images[f"old {reference}"] = box.images[reference] | {"RepoTags": []}
         box.images[reference] = image(reference, "pushed again")
@@ -129,8 +135,8 @@ def changed(shown: Json, change: Json) -> Json:
     return result
 
 
-def check(path: Path, plan: str, diffs: list[str]) -> None:
-    actual = "\n".join([plan, *diffs]) + "\n"
+def check(path: Path, plan: list[str]) -> None:
+    actual = "\n".join(plan) + "\n"
     said, _, expected = path.read_text().partition("\nplan: |\n")
     if REWRITE:
         indented = "".join(f"  {line}".rstrip() + "\n" for line in actual.splitlines())

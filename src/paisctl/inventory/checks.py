@@ -9,6 +9,7 @@ from typing import Any
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.leaks import leak, looks_random
 from paisctl.inventory.load import Fleet, FleetDevice
+from paisctl.inventory.renames import check_renames
 from paisctl.inventory.source import Path_
 from paisctl.inventory.types import parse_port
 
@@ -21,6 +22,7 @@ _LEAK_HINT = (
 def check_fleet(fleet: Fleet, diagnostics: Diagnostics) -> None:
     """Check addresses, tags, references between devices, reserved ports, and written-out secrets."""
     _addresses(fleet, diagnostics)
+    check_renames(fleet, diagnostics)
     for device in fleet.devices.values():
         _tags(device, fleet, diagnostics)
         _mounts(device, fleet, diagnostics)

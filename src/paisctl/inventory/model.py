@@ -6,9 +6,9 @@ field's description is written for the person who edits the YAML.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from paisctl.inventory.types import Address, Duration, Identifier, Name, Port, Size
 
@@ -51,6 +51,39 @@ class NetworkMount(Model):
     source: str = Field(description="What is mounted, for example `nas:/volume1/models`")
 
 
+class Ignore(Model):
+    """A difference on a host that is left alone: neither planned nor mended, only noted.
+
+    It is of a service's field or of a file. A service that is made anew for another reason gets
+    what the inventory says.
+    """
+
+    stack: Name = Field(description="The stack it is in")
+    service: str | None = Field(None, description="The service that may differ; or else `file`")
+    field: str | None = Field(
+        None, description="What of the service, as plans name it: `memory limit`, `image`, …"
+    )
+    file: str | None = Field(None, description="The file that may differ, as plans name it")
+    reason: str = Field(description="Why; plans repeat it")
+
+    @field_validator("reason")
+    @classmethod
+    def _says_why(cls, reason: str) -> str:
+        if not reason.strip() or not reason.isprintable():
+            raise ValueError("`reason` says on one line why the difference is left alone")
+        return reason
+
+    @model_validator(mode="after")
+    def _is_of_one_thing(self) -> Self:
+        if (self.service is None) == (self.file is None):
+            raise ValueError("name either a `service` with its `field`, or a `file`")
+        if self.service is not None and self.field is None:
+            raise ValueError("`field` is missing: which of the service's fields may differ?")
+        if self.file is not None and self.field is not None:
+            raise ValueError("a `file` has no `field`; it is left alone as a whole")
+        return self
+
+
 class DeviceSettings(Model):
     """What `defaults`, a device kind and a device may all set; the most specific one wins."""
 
@@ -66,6 +99,10 @@ class DeviceSettings(Model):
     deploy: bool = Field(True, description="Whether paisctl deploys to it at all")
     reserved_ports: dict[str, str] = Field(
         default_factory=dict, description="Ports the system itself uses, and for what"
+    )
+    ignore: list[Ignore] = Field(
+        default_factory=list,
+        description="Differences to leave alone; those of defaults, kind and device add up",
     )
 
 
@@ -90,6 +127,9 @@ class Device(DeviceSettings):
     gpu: Gpu | None = Field(None, description="GPU, if it has one that matters")
     power: str | None = Field(None, description="What it draws, in words")
     address: Address = Field(description="Its address in the tailnet")
+    renamed_from: Name | None = Field(
+        None, description="Its name until now, from when it is renamed to when it is next applied"
+    )
     tags: list[Name] = Field(default_factory=list, description="Tags, for selecting and policy")
     mounts: list[NetworkMount] = Field(default_factory=list, description="Network mounts")
     stacks: dict[Name, dict[str, Any] | None] = Field(

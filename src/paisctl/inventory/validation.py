@@ -54,15 +54,15 @@ def _report(
         hint = did_you_mean(str(name), known, "keys here")
         into.error("unknown-key", f"unknown key `{name}`", source.key_mark(path), hint)
     elif kind == "missing":
-        message = f"`{path[-2]}` lacks `{name}`" if len(path) > 1 else f"`{name}` is missing"
+        message = f"{_named(path[:-1])} lacks `{name}`" if len(path) > 1 else f"`{name}` is missing"
         into.error("missing-key", message, source.key_mark(path[:-1]), _describe(model, detail))
     elif kind in _TYPE_WORDS:
         said = "what is written" if is_secret_name(str(name)) else _said(detail["input"])
-        message = f"`{name}` must be {_TYPE_WORDS[kind]}, not {said}"
+        message = f"{_named(path)} must be {_TYPE_WORDS[kind]}, not {said}"
         into.error("wrong-type", message, source.mark(path), _describe(model, detail))
     elif kind == "literal_error":
         expected = detail.get("ctx", {}).get("expected", "")
-        message = f"`{name}` cannot be {_said(detail['input'])}"
+        message = f"{_named(path)} cannot be {_said(detail['input'])}"
         choices = str(expected).replace("'", "`")
         into.error("bad-value", message, source.mark(path), f"it is one of {choices}")
     else:
@@ -71,6 +71,16 @@ def _report(
             message = f"`{detail['input']}` is not a valid {_what(detail)}"
         mark = source.key_mark(path) if "[key]" in detail["loc"] else source.mark(path)
         into.error("bad-value", message, mark, _describe(model, detail))
+
+
+def _named(path: Path_) -> str:
+    """The last step of a path in words; people count the entries of a list from 1."""
+    if not path:
+        return "the file"
+    last = path[-1]
+    if isinstance(last, int):
+        return f"entry {last + 1} of {_named(path[:-1])}"
+    return f"`{last}`"
 
 
 def _what(detail: ErrorDetails) -> str:

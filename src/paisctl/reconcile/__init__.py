@@ -18,7 +18,7 @@ from paisctl.plan import (
     Plan,
     StackPlan,
 )
-from paisctl.reconcile.changes import Scope
+from paisctl.reconcile.changes import Comparison, Scope
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
 
@@ -72,18 +72,27 @@ def reconcile_host(
             "the next plan then compares with what runs"
         )
         return HostPlan(spec.device, problem=str(error), hint=hint)
-    plans = [
-        plan_stack(stack, state, manifest.stacks.get(stack.name), vault, scope)
+    planned = [
+        plan_stack(_comparison(spec, stack, state, manifest, vault), scope)
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
+    plans = [each.plan for each in planned]
     if scope.covers(Cause.ORPHAN):
         plans += [
             _orphan(spec, name, state, manifest)
             for name in _orphans(spec, state, manifest)
             if not chosen or name in chosen
         ]
-    return HostPlan(spec.device, tuple(plan for plan in plans if plan.changes), state.notes)
+    notes = (*state.notes, *(note for each in planned for note in each.notes))
+    return HostPlan(spec.device, tuple(plan for plan in plans if plan.changes), notes)
+
+
+def _comparison(
+    spec: HostSpec, stack: StackSpec, state: HostState, manifest: Manifest, vault: Vault
+) -> Comparison:
+    ignored = [each for each in spec.ignored if each.stack == stack.name]
+    return Comparison(stack, state, manifest.stacks.get(stack.name), vault, ignored)
 
 
 def in_order(stacks: Mapping[str, StackSpec]) -> list[StackSpec]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from paisctl.desired import StackSpec
+from paisctl.desired import Ignored, StackSpec
 from paisctl.diagnostics import Mark
 from paisctl.manifest import AppliedStack
 from paisctl.observed import HostState
@@ -45,13 +46,18 @@ class Scope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A change with what has to be done for it. Without one: what is done along with others."""
+    """A change with what has to be done for it. Without one: what is done along with others.
+
+    One that is `ignored` is only noted.
+    """
 
     change: Change | None
     needed: Needed = field(default_factory=Needed)
+    ignored: Ignored | None = None
 
     def is_in(self, scope: Scope) -> bool:
-        return self.change is None or scope.covers(self.change.cause)
+        """Whether it is planned."""
+        return not self.ignored and (self.change is None or scope.covers(self.change.cause))
 
 
 class Comparison:
@@ -62,16 +68,23 @@ class Comparison:
         state: the host as it is.
         applied: the stack as it was last applied; None when it never was.
         vault: for keyed digests, and to keep secrets out of words.
+        ignored: the differences of the stack that are left alone.
     """
 
     def __init__(
-        self, spec: StackSpec, state: HostState, applied: AppliedStack | None, vault: Vault
+        self,
+        spec: StackSpec,
+        state: HostState,
+        applied: AppliedStack | None,
+        vault: Vault,
+        ignored: Sequence[Ignored] = (),
     ) -> None:
         self.spec = spec
         self.state = state
         self.applied = applied or AppliedStack(spec.name)
         self.was_applied = applied is not None
         self.vault = vault
+        self._ignored = {(each.subject, each.field): each for each in ignored}
         self.address = Address(spec.device, "compose", spec.name)
 
     @property
@@ -79,6 +92,13 @@ class Comparison:
         """The containers of the stack's project, without those a person runs for a while."""
         project = self.spec.project
         return [c for c in self.state.containers if c.project == project and not c.is_one_off]
+
+    def ignored(self, subject: str, field: str = "") -> Ignored | None:
+        """Why a difference is left alone; None when it is not."""
+        return self._ignored.get((subject, field))
+
+    def ignored_fields(self, service: str) -> set[str]:
+        return {field for subject, field in self._ignored if subject == f"service {service}"}
 
     def containers_of(self, service: str) -> list[Container]:
         """The containers of a service, the one to keep first."""

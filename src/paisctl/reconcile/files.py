@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from paisctl.desired import Ignored
 from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, Comparison, Finding
+from paisctl.reconcile.ignoring import with_images
 from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import cause_of
 from paisctl.rendering.compose import COMPOSE_FILE, OVERRIDE_FILE
@@ -42,13 +45,17 @@ def _unwanted(stack: Comparison, path: str) -> Change | None:
     return stack.change(Action.DELETE, f"file {path}", cause, reason=reason)
 
 
-def compose_file_findings(stack: Comparison, *, explained: bool) -> Iterator[Finding]:
+def compose_file_findings(stack: Comparison, others: Sequence[Finding]) -> Iterator[Finding]:
     """The Compose files follow from the services, so they are news only when edited by hand.
 
     Args:
         stack: the comparison.
-        explained: whether another change of the stack already accounts for a new content.
+        others: what else was found; a change of the stack already accounts for a new content, and
+            so does an ignored one, which is no reason to write anything.
     """
+    explained = any(other.change for other in others if not other.ignored)
+    ignored = [other.change for other in others if other.change and other.ignored]
+    left_alone = not explained and any(change.cause is not Cause.DRIFT for change in ignored)
     for path in _COMPOSE_FILES:
         file = stack.spec.files.get(path)
         if file is None:
@@ -59,10 +66,34 @@ def compose_file_findings(stack: Comparison, *, explained: bool) -> Iterator[Fin
             yield from _wrong_mode(stack, file, state)
             continue
         cause, needed = _cause(stack, path, wanted, live), Needed(files={path: file})
-        if cause is not Cause.PENDING or not explained:
-            yield Finding(_content(stack, file, cause, Disruption.NONE), needed)
+        is_same_edit = state and cause is Cause.DRIFT and _says_ignored(stack, file, live, ignored)
+        if not (left_alone or is_same_edit) and (cause is not Cause.PENDING or not explained):
+            change = _content(stack, file, cause, Disruption.NONE)
+            yield Finding(change, needed, _ignored(stack, file, state))
         if cause is Cause.PENDING or state is None:
             yield Finding(None, needed)  # whatever else is done, Compose reads it
+
+
+def _says_ignored(stack: Comparison, file: FileSpec, live: str, ignored: Sequence[Change]) -> bool:
+    """Whether all that was edited in a Compose file are images that are ignored and run already.
+
+    The file itself was not read, only its digest. What a generation had in it is not known here.
+    """
+    subjects = {change.subject for change in ignored if change.field == "image"}
+    images = {
+        name: containers[0].image
+        for name in stack.spec.services
+        if f"service {name}" in subjects and (containers := stack.containers_of(name))
+    }
+    if file.kept:
+        return bool(images)
+    edited = replace(file, content=with_images(file.content, images))
+    return edited.digest(stack.vault) == live
+
+
+def _ignored(stack: Comparison, file: FileSpec, state: FileState | None) -> Ignored | None:
+    """A file that is missing is put in place anyway: services need it."""
+    return stack.ignored(f"file {file.path}") if state else None
 
 
 def _file(stack: Comparison, file: FileSpec) -> Iterator[Finding]:
@@ -74,7 +105,7 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Finding]:
         needed = Needed(files={file.path: file})
         needed.add(stack.notice_of(file))
         change = _content(stack, file, _cause(stack, file.path, wanted, live), disruption)
-        yield Finding(change, needed)
+        yield Finding(change, needed, _ignored(stack, file, state))
     elif stack.was_applied and was != wanted and file.action != "none":
         change = stack.change(
             Action.UPDATE,
@@ -83,7 +114,7 @@ def _file(stack: Comparison, file: FileSpec) -> Iterator[Finding]:
             disruption,
             reason="written, but not yet loaded",
         )
-        yield Finding(change, stack.notice_of(file))
+        yield Finding(change, stack.notice_of(file), _ignored(stack, file, state))
     else:
         yield from _wrong_mode(stack, file, state)
 
@@ -122,7 +153,7 @@ def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> I
             values=(state.mode, file.mode),
             reason=BY_HAND,
         )
-        yield Finding(change, Needed(files={file.path: file}))
+        yield Finding(change, Needed(files={file.path: file}), _ignored(stack, file, state))
 
 
 def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disruption) -> Change:

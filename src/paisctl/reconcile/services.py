@@ -9,6 +9,7 @@ from paisctl.manifest import sealed_environment
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import BY_HAND, REVIVALS, Comparison, Finding
+from paisctl.reconcile.ignoring import as_applied
 from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
@@ -90,11 +91,12 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
     foreign = _foreign_networks(service, container, stack.spec.project)
     for difference in found:
         if difference.field == "networks" and foreign:
-            left = Needed(disconnect=[(n, container.id, container.name) for n in foreign])
-            yield Finding(_difference(stack, service, difference, Disruption.NONE), left)
+            needed = Needed(disconnect=[(n, container.id, container.name) for n in foreign])
+            change = _difference(stack, service, difference, Disruption.NONE)
         else:
+            needed = recreated
             change = _difference(stack, service, difference, Disruption.RECREATE)
-            yield Finding(change, recreated)
+        yield Finding(change, needed, stack.ignored(change.subject, change.field))
     wanted = stack.state.image_id(service.image)
     names_it = any(difference.field == "image" for difference in found)
     if wanted and wanted != container.image_id and not names_it:
@@ -107,7 +109,7 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
             values=(_short(container.image_id), _short(wanted)),
             reason=f"{service.image} now points at another image on the host",
         )
-        yield Finding(change, recreated)
+        yield Finding(change, recreated, stack.ignored(change.subject, change.field))
 
 
 def _differences(stack: Comparison, service: ServiceSpec, container: Container) -> list[Difference]:
@@ -126,19 +128,25 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
     live = with_inherited(live, image_fields(image), wanted)
     live = _seal(stack, live, {*sealed, *was_sealed})
     found = differences(wanted, live, applied)
-    if found or container.digest == service.digest:
+    ignored = stack.ignored_fields(service.name)
+    is_explained = {difference.field for difference in found} - ignored
+    if is_explained or container.digest == service.digest:
         return found
-    return _unseen(service, before)
+    return found + _unseen(service, before, ignored)
 
 
-def _unseen(service: ServiceSpec, before: ServiceSpec | None) -> list[Difference]:
+def _unseen(
+    service: ServiceSpec, before: ServiceSpec | None, ignored: set[str]
+) -> list[Difference]:
     """What differs although the container does not show it: its label is of something else."""
     if before is None:
         return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
-    if before.definition != service.definition:
-        return changed_definition(service.definition, before.definition)
+    definition = as_applied(service, before, ignored).definition
+    if definition != before.definition:
+        return changed_definition(definition, before.definition)
     # What it mounts has changed: the file's own change says so, and recreates the service.
-    if before.mounted != service.mounted:
+    # Something ignored has changed: its label is of the time before that.
+    if before.mounted != service.mounted or ignored:
         return []
     return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
 
@@ -215,7 +223,8 @@ def _not_well(stack: Comparison, service: ServiceSpec, container: Container) -> 
         field="state",
         values=(container.state, "running"),
     )
-    yield Finding(change, Needed({service.name: verb}))
+    needed = Needed({service.name: verb})
+    yield Finding(change, needed, stack.ignored(change.subject, change.field))
 
 
 def _short(image_id: str) -> str:

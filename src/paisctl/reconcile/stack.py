@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-from paisctl.desired import StackSpec
-from paisctl.manifest import AppliedStack, manifest_line
-from paisctl.observed import HostState
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from paisctl.manifest import manifest_line
+from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, StackPlan
 from paisctl.reconcile.changes import Comparison, Finding, Scope
 from paisctl.reconcile.files import compose_file_findings, file_findings
+from paisctl.reconcile.ignoring import note
 from paisctl.reconcile.operations import Needed, operations_for
 from paisctl.reconcile.services import service_findings
-from paisctl.secrets import Vault
 
 
-def plan_stack(
-    spec: StackSpec,
-    state: HostState,
-    applied: AppliedStack | None,
-    vault: Vault,
-    scope: Scope = Scope.ALL,
-) -> StackPlan:
+@dataclass(frozen=True, slots=True)
+class PlannedStack:
+    """The plan of a stack, and what a person should know beside it."""
+
+    plan: StackPlan
+    notes: tuple[str, ...] = ()
+
+
+def plan_stack(stack: Comparison, scope: Scope = Scope.ALL) -> PlannedStack:
     """Plan one stack.
 
     Args:
-        spec: the stack as it should be.
-        state: the host as it is.
-        applied: the stack as it was last applied; None when it never was.
-        vault: the secrets, for comparing keyed digests.
+        stack: the stack as it should be and as it is.
         scope: which differences to plan.
     """
-    stack = Comparison(spec, state, applied, vault)
-    found = [f for f in (*service_findings(stack), *file_findings(stack)) if f.is_in(scope)]
-    explained = bool(_changes(found))
-    found += [f for f in compose_file_findings(stack, explained=explained) if f.is_in(scope)]
-    changes = _changes(found)
-    if not changes and applied is None and scope.covers(Cause.PENDING):
-        reason = "it runs as wanted, but is not in the host's manifest"
-        changes = [stack.change(Action.UPDATE, "record", Cause.PENDING, reason=reason)]
+    spec = stack.spec
+    others = [
+        finding
+        for finding in (*service_findings(stack), *file_findings(stack))
+        if finding.ignored or finding.is_in(scope)
+    ]
+    found = [*others, *compose_file_findings(stack, others)]
+    planned = [finding for finding in found if finding.is_in(scope)]
+    changes = [finding.change for finding in planned if finding.change]
+    if not changes and not stack.was_applied and scope.covers(Cause.PENDING):
+        changes = [_record(stack)]
     needed = Needed()
-    for finding in found:
+    for finding in planned:
         needed.add(finding.needed)
-    operations = operations_for(spec, state, needed) if changes else ()
-    return StackPlan(spec.name, tuple(changes), operations, spec.needs, manifest_line(spec, vault))
+    operations = operations_for(spec, stack.state, needed) if changes else ()
+    entry = manifest_line(spec, stack.vault)
+    plan = StackPlan(spec.name, tuple(changes), operations, spec.needs, entry)
+    return PlannedStack(plan, tuple(_notes(found, needed if changes else Needed())))
 
 
-def _changes(found: list[Finding]) -> list[Change]:
-    return [finding.change for finding in found if finding.change]
+def _record(stack: Comparison) -> Change:
+    reason = "it runs as wanted, but is not in the host's manifest"
+    return stack.change(Action.UPDATE, "record", Cause.PENDING, reason=reason)
+
+
+def _notes(found: Sequence[Finding], needed: Needed) -> Iterator[str]:
+    """What is ignored; a service that is made anew ends it."""
+    made = {f"service {name}" for name, verb in needed.services.items() if verb is Verb.RECREATE}
+    for finding in found:
+        if finding.ignored and finding.change:
+            yield note(finding.ignored, finding.change, ends=finding.change.subject in made)

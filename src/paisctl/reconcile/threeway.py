@@ -8,13 +8,10 @@ from typing import Any
 
 from paisctl.inventory.types import format_size
 from paisctl.plan import Cause
-from paisctl.resources.compose import Fields
+from paisctl.resources.compose import OPTIONAL, Fields
 
 NOT_SET = "(not set)"
 _MISSING = object()
-
-# A container shows these even when nobody asked for them, so they count only when somebody did.
-_OPTIONAL = ("user", "stop signal", "stop timeout")
 
 # What 0 means in these.
 _LIMITS = (
@@ -44,7 +41,7 @@ def differences(wanted: Fields, live: Fields, applied: Fields | None) -> list[Di
         live: as the container shows them.
         applied: as they were rendered when last applied; None when never.
     """
-    names = [n for n in dict.fromkeys([*wanted, *live]) if n in wanted or n not in _OPTIONAL]
+    names = [n for n in dict.fromkeys([*wanted, *live]) if n in wanted or n not in OPTIONAL]
     result = []
     for name in names:
         want, have = wanted.get(name, _MISSING), live.get(name, _MISSING)

@@ -18,6 +18,9 @@ from paisctl.inventory.types import parse_duration, parse_size
 
 Fields = dict[str, Any]
 
+# A container shows these even when nobody asked for them, so they count only when somebody did.
+OPTIONAL = ("user", "stop signal", "stop timeout")
+
 LABEL_STACK = "paisctl.stack"
 LABEL_DIGEST = "paisctl.digest"
 

@@ -58,6 +58,11 @@ class Container:
         return self.labels.get(LABEL_DIGEST, "")
 
     @property
+    def image(self) -> str:
+        """The reference that it was made from."""
+        return str(self.inspected["Config"]["Image"])
+
+    @property
     def image_id(self) -> str:
         return str(self.inspected["Image"])
 

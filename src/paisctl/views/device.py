@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from paisctl.diagnostics import Mark
+from paisctl.inventory.ignored import ignored_on
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.types import format_size
 from paisctl.rendering.graph import Graph
@@ -23,9 +24,10 @@ def as_text(fleet: Fleet, graph: Graph, name: str) -> str:
     """The settings of a device and of the stacks it runs, as YAML with comments."""
     device = fleet.devices[name]
     lines: list[_Line] = [(0, f"{name}:", "")]
-    settings = device.device.model_dump(exclude={"stacks"})
+    settings = device.device.model_dump(exclude={"stacks", "ignore"})
     settings["memory"] = format_size(device.device.memory)
     lines += _mapping(settings, device, (), 1)
+    lines += _ignored(fleet, device)
     lines.append((1, "stacks:", ""))
     for instance in graph.instances.values():
         if instance.device.name == name:
@@ -53,6 +55,16 @@ def _mapping(
         else:
             mark = device.source.values.get(here)
             yield (depth, f"{key}: {_yaml(value)}", _origin(mark, "default"))
+
+
+def _ignored(fleet: Fleet, device: FleetDevice) -> Iterator[_Line]:
+    """The differences that are left alone: those of defaults, kind and device."""
+    entries = list(ignored_on(fleet, device))
+    if entries:
+        yield (1, "ignore:", "")
+    for path, entry in entries:
+        said = _yaml(entry.model_dump(exclude_none=True))
+        yield (2, f"- {said}", _origin(fleet.source.mark(path), ""))
 
 
 def _instance(instance: Instance) -> Iterator[_Line]:

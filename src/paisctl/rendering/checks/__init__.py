@@ -8,6 +8,7 @@ from __future__ import annotations
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import Fleet
 from paisctl.rendering.checks.exposure import check_exposure
+from paisctl.rendering.checks.ignored import check_ignored
 from paisctl.rendering.checks.images import check_images, check_used_images
 from paisctl.rendering.checks.localhost import check_localhost
 from paisctl.rendering.checks.memory import check_memory
@@ -22,6 +23,7 @@ from paisctl.rendering.render import Rendered
 
 def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -> None:
     """Check every stack on its device, and the stacks of a device against each other."""
+    check_ignored(fleet, rendered, diagnostics)
     stacks = stacks_of(fleet, rendered)
     for instance in rendered.graph.instances.values():
         check_requires(instance, fleet, diagnostics)
