@@ -5,7 +5,8 @@
 # shellcheck disable=SC2034 # problem is read there
 
 STEADY=2       # seconds that a service without a health check must run on
-LONG_STEADY=10 # and any service that has restarted meanwhile
+BRIEF=1        # and one that passes its health check: some do, and die the next moment
+LONG_STEADY=10 # and any service while one has restarted meanwhile
 RESTARTS=5     # after so many in a row, a service is not going to recover
 
 # wait_healthy TIMEOUT SERVICE...: TIMEOUT is in seconds.
@@ -14,7 +15,7 @@ wait_healthy() {
   shift
   find_containers "$@" || return 1
   deadline=$(($(date +%s) + timeout))
-  steady=-1 patience=$STEADY before='' sick='' shown='' first_restarts=''
+  steady=-1 before='' sick='' shown='' first_restarts=''
   while :; do
     look || return 1
     judge
@@ -23,7 +24,7 @@ wait_healthy() {
       verdict=failed problem="$problem after $timeout s"
     fi
     if [ "$verdict" = failed ]; then
-      printf '%s, and last said:\n' "$problem"
+      printf '%s last said:\n' "${problem%%:*}"
       docker logs --tail 20 "$culprit"
       return 1
     fi
@@ -46,9 +47,9 @@ look() {
   else
     steady=0 before=$now
   fi
-  restarts_now=$(cut -d ' ' -f 5 "$STAGING/states" | tr '\n' ' ')
-  [ "$first_restarts" ] || first_restarts=$restarts_now
-  [ "$restarts_now" = "$first_restarts" ] || patience=$LONG_STEADY
+  total_restarts=$(awk '{ sum += $5 } END { print sum + 0 }' "$STAGING/states")
+  [ "$first_restarts" ] || first_restarts=$total_restarts
+  flaps=$((total_restarts - first_restarts))
 }
 
 # Sets verdict: well, pending or failed; and problem and culprit unless it is well.
@@ -57,10 +58,10 @@ judge() {
   while read -r id status exit_code policy restarts _ service; do
     case $status:$exit_code:$policy in
       exited/*:0:no | exited/*:0:on-failure*) ;;
-      running/healthy:*) [ "$patience" = "$STEADY" ] || judge_steady ;;
-      running/:*) judge_steady ;;
+      running/healthy:*) judge_steady "$BRIEF" ;;
+      running/:*) judge_steady "$STEADY" ;;
       running/unhealthy:*) judge_unhealthy ;;
-      running/*) passes_check "$id" || blame pending starting ;;
+      running/*) if passes_check "$id"; then judge_steady "$BRIEF"; else blame pending starting; fi ;;
       exited/*:0:*) blame pending stopped ;;
       exited/*:always | exited/*:unless-stopped) blame pending "exited with $exit_code" ;;
       exited/*) blame failed "exited with $exit_code" ;;
@@ -77,8 +78,15 @@ judge() {
   done <"$STAGING/states"
 }
 
+# judge_steady SECONDS: whether it has run on for so long; longer where something restarts.
 judge_steady() {
-  [ "$steady" -ge "$patience" ] || blame pending 'running, but only just'
+  if [ "$flaps" -ge "$RESTARTS" ]; then
+    blame failed 'restarting again and again'
+  elif [ "$flaps" -gt 0 ]; then
+    [ "$steady" -ge "$LONG_STEADY" ] || blame pending "running, restarts: $flaps"
+  else
+    [ "$steady" -ge "$1" ] || blame pending 'running, but only just'
+  fi
 }
 
 # Whether a container passes its own health check now. Docker asks first after a whole interval; this
