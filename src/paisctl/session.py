@@ -54,7 +54,9 @@ class Session:
     def _applied(self) -> dict[str, HostSpec]:
         """What each host was last given, as desired state."""
         return {
-            device: kept_host(device, host.root, _manifest(self.states[device]))
+            device: replace(
+                host, stacks=kept_host(device, host.root, _manifest(self.states[device])).stacks
+            )
             for device, host in self.hosts.items()
             if device in self.states
         }
