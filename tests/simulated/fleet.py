@@ -35,7 +35,9 @@ class SimulatedFleet:
     """The hosts of an inventory, by device, nothing on them yet."""
 
     def __init__(self, hosts: Mapping[str, HostSpec]) -> None:
-        self.hosts = {name: SimulatedHost(name, spec.root) for name, spec in hosts.items()}
+        self.hosts = {
+            name: SimulatedHost(name, spec.root, spec.fleet) for name, spec in hosts.items()
+        }
 
     def plan(
         self,

@@ -37,8 +37,9 @@ class SimulatedHost:
     shows by name, `images` what `docker image inspect` shows by reference.
     """
 
-    def __init__(self, device: str, root: str = "/opt/paisctl") -> None:
+    def __init__(self, device: str, root: str = "/opt/paisctl", fleet: str = "") -> None:
         self.device = device
+        self.fleet = fleet
         self.root = root.replace("~", "/home/pais")
         self.files: dict[str, tuple[str, bytes]] = {}
         self.containers: dict[str, Json] = {}
@@ -75,6 +76,7 @@ class SimulatedHost:
     def _write_manifest(self, stacks: tuple[StackPlan, ...]) -> None:
         document = json.loads(self.manifest or '{"paisctl": 1, "generation": 0, "stacks": {}}')
         document["generation"] += 1
+        document |= {"fleet": self.fleet, "device": self.device}
         for stack in stacks:
             document["stacks"].pop(stack.name, None)
             if stack.entry:

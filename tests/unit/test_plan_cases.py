@@ -7,6 +7,7 @@ and changes the host in between. A case also shows that its plan, once carried o
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from collections.abc import Mapping
 from functools import cache
@@ -60,7 +61,8 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         wanted = fleet.applied(wanted)
     plan = fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
 
-    notes = [f"note: {note}" for host in plan.hosts for note in host.notes]
+    notes = [f"hint: {host.hint}" for host in plan.hosts if host.hint]
+    notes += [f"note: {note}" for host in plan.hosts for note in host.notes]
     diffs = [c.diff for c in plan.changes if c.diff and case.get("diff")]
     check(path, [str(plan), *notes, *diffs])
     assert plan == fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
@@ -115,6 +117,8 @@ def happen(box: SimulatedHost, events: Json) -> None:
         box.images[reference] = image(reference, "pushed again")
     for reference in events.get("lost_tags", []):
         box.images[reference] |= {"RepoTags": []}
+    if "owner" in events:
+        box.manifest = json.dumps(json.loads(box.manifest) | events["owner"])
     box.manifest = events.get("manifest", box.manifest)
     box.problem, box.hint = events.get("problem", ""), events.get("hint", "")
 

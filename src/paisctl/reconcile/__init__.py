@@ -19,6 +19,7 @@ from paisctl.plan import (
     StackPlan,
 )
 from paisctl.reconcile.changes import Comparison, Scope
+from paisctl.reconcile.owner import foreign_owner, with_new_name
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
 
@@ -72,12 +73,17 @@ def reconcile_host(
             "the next plan then compares with what runs"
         )
         return HostPlan(spec.device, problem=str(error), hint=hint)
+    foreign = foreign_owner(spec, manifest)
+    if foreign:
+        return foreign
     planned = [
         plan_stack(_comparison(spec, stack, state, manifest, vault), scope)
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
     plans = [each.plan for each in planned]
+    if scope.covers(Cause.PENDING):
+        plans = with_new_name(spec, manifest, plans)
     if scope.covers(Cause.ORPHAN):
         plans += [
             _orphan(spec, name, state, manifest)

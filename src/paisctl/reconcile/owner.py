@@ -1,0 +1,59 @@
+"""Whose host it is: what its manifest says against who wants to change it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from paisctl.desired import HostSpec
+from paisctl.manifest import Manifest
+from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, StackPlan
+
+
+def foreign_owner(spec: HostSpec, manifest: Manifest) -> HostPlan | None:
+    """Why a host is not to be touched: it is another fleet's, or another device's.
+
+    What was never applied to is nobody's. A spec that belongs to no fleet is not asked.
+    """
+    if not spec.fleet:
+        return None
+    if manifest.fleet and manifest.fleet != spec.fleet:
+        return HostPlan(
+            spec.device,
+            problem=f"this host is managed by the fleet `{manifest.fleet}`, not by `{spec.fleet}`",
+            hint=f"is the address of {spec.device} right? If the fleet was only renamed, "
+            f"set `name: {manifest.fleet}` again",
+        )
+    if manifest.device and manifest.device not in (spec.device, spec.renamed_from):
+        return HostPlan(
+            spec.device,
+            problem=f"this host is managed as `{manifest.device}`, not as `{spec.device}`",
+            hint=f"is the address of {spec.device} right? If the device was renamed, set "
+            f"`renamed_from: {manifest.device}` on it until the next apply",
+        )
+    return None
+
+
+def with_new_name(
+    spec: HostSpec, manifest: Manifest, plans: Sequence[StackPlan]
+) -> list[StackPlan]:
+    """The plans of a host, of which one also writes its new name down.
+
+    That is the first stack with changes, or else the first one.
+    """
+    if not plans or not manifest.device or manifest.device == spec.device:
+        return list(plans)
+    first = next((plan for plan in plans if plan.changes), plans[0])
+    change = Change(
+        Address(spec.device, "compose", first.name),
+        Action.UPDATE,
+        "record",
+        Cause.PENDING,
+        Disruption.NONE,
+        field="device",
+        before=manifest.device,
+        after=spec.device,
+        reason="the device was renamed",
+    )
+    renamed = replace(first, changes=(change, *first.changes))
+    return [renamed if plan is first else plan for plan in plans]
