@@ -53,7 +53,8 @@ class Generation:
         started: when that apply began, RFC 3339; empty when unknown.
         changed: the stacks that it changed.
         stacks: all stacks that were there then.
-        problem: why it is not possible to go back to it.
+        is_usable: whether the host has all that going back to it takes.
+        problem: what is wrong with it.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Generation:
     origin: Origin = Origin()
     changed: tuple[str, ...] = ()
     stacks: tuple[str, ...] = ()
+    is_usable: bool = False
     problem: str = ""
 
 
@@ -116,13 +118,14 @@ def _generation(kept: KeptGeneration, current: int, state: HostState) -> Generat
     try:
         manifest = manifest_of(kept)
     except UnusableManifest as error:
-        return replace(generation, problem=str(error).removeprefix("its "))
-    problem = "" if record else "its record.json is damaged"
+        return replace(generation, problem=str(error))
+    generation = replace(generation, stacks=tuple(manifest.stacks))
     if kept.number > current:
-        problem = "the run that began it did not finish it"
-    elif missing := missing_stacks(manifest, state.kept_files):
-        problem = f"kept files are missing: {', '.join(missing)}"
-    return replace(generation, stacks=tuple(manifest.stacks), problem=problem)
+        return replace(generation, problem="the run that began it did not finish it")
+    if missing := missing_stacks(manifest, state.kept_files):
+        return replace(generation, problem=f"kept files are missing: {', '.join(missing)}")
+    problem = "" if record else "its record.json is damaged"
+    return replace(generation, is_usable=True, problem=problem)
 
 
 def manifest_of(kept: KeptGeneration) -> Manifest:

@@ -102,9 +102,9 @@ def test_generations_are_listed_newest_first() -> None:
         (kept(1, record="{"), "its record.json is damaged"),
         (kept(1, record="[]"), "its record.json is damaged"),
         (kept(1, record="[" * 100_000), "its record.json is damaged"),
-        (kept(1, manifest="{"), "manifest.json is damaged: not valid JSON"),
-        (kept(1, manifest=""), "manifest.json is missing"),
-        (kept(1, manifest=manifest(7)), "manifest.json is another generation's"),
+        (kept(1, manifest="{"), "its manifest.json is damaged: not valid JSON"),
+        (kept(1, manifest=""), "its manifest.json is missing"),
+        (kept(1, manifest=manifest(7)), "its manifest.json is another generation's"),
         (kept(3), "the run that began it did not finish it"),
     ],
 )
@@ -112,6 +112,7 @@ def test_a_damaged_generation_says_so(generation: KeptGeneration, problem: str) 
     found = {g.number: g for g in generations_of(host(generation, kept(2)))}
     assert found[2].problem == ""
     assert found[generation.number].problem == problem
+    assert found[generation.number].is_usable == ("record" in problem)
 
 
 def test_a_generation_whose_files_are_gone_says_so() -> None:

@@ -14,15 +14,19 @@ from typer.exceptions import TyperException
 from paisctl import __version__
 from paisctl.cli import (
     apply,
+    diff,
+    history,
     init,
     lab,
     lint,
     plan,
     render,
+    rollback,
     schema,
     secrets,
     show,
     status,
+    unlock,
 )
 from paisctl.cli.context import Settings
 from paisctl.errors import InvalidInput, PaisctlError, UsageError
@@ -76,7 +80,11 @@ app.command("lint")(lint.lint)
 app.command("render")(render.render)
 app.command("plan")(plan.plan)
 app.command("apply")(apply.apply)
+app.command("diff")(diff.diff)
 app.command("status")(status.status)
+app.command("history")(history.history)
+app.command("rollback")(rollback.rollback)
+app.command("unlock")(unlock.unlock)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)
 app.add_typer(secrets.app, name="secrets")

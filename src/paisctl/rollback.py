@@ -1,0 +1,152 @@
+"""Going back to a generation that hosts keep: what it had becomes what should be.
+
+Nothing of the inventory counts but how its hosts are reached and where the secrets are, so that it
+works with any version of it, from any machine, and although it does not render any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from paisctl.aim import describe_plan, find_aim
+from paisctl.desired import HostSpec
+from paisctl.diagnostics import did_you_mean
+from paisctl.errors import HostError, UsageError
+from paisctl.events import Listener
+from paisctl.history import Generation, manifest_of
+from paisctl.inventory.load import Fleet
+from paisctl.kept import kept_host
+from paisctl.observe import observe
+from paisctl.observed import HostState
+from paisctl.plan import HostPlan, Plan
+from paisctl.reconcile import reconcile_host
+from paisctl.secrets import load_vault
+from paisctl.session import Session
+from paisctl.targets import Target, build_targets
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """Hosts that were read with what they remember, and where each of them would go.
+
+    `session` has as desired what those generations had; `aims` are the generations by device,
+    `refused` the hosts that cannot go back, with the reason.
+    """
+
+    session: Session
+    aims: Mapping[str, Generation]
+    refused: Mapping[str, HostPlan]
+
+    @property
+    def revision(self) -> str:
+        """The git revision that all aims were made from; empty when there is no such one."""
+        revisions = {aim.origin.revision for aim in self.aims.values()}
+        return revisions.pop() if len(revisions) == 1 else ""
+
+    @property
+    def command(self) -> str:
+        """What is done, for logs: `rollback to 6`, or `rollback` where numbers differ."""
+        numbers = {aim.number for aim in self.aims.values()}
+        return f"rollback to {numbers.pop()}" if len(numbers) == 1 else "rollback"
+
+    def plan(self, stacks: Collection[str] = ()) -> Plan:
+        """What going back would change.
+
+        Args:
+            stacks: only these; none means all.
+
+        Raises:
+            UsageError: one of the stacks is on none of the hosts, now or then.
+        """
+        self._require(stacks)
+        return Plan(tuple(self._host(device, stacks) for device in self.session.states))
+
+    def _require(self, stacks: Collection[str]) -> None:
+        known = {name for host in self.session.hosts.values() for name in host.stacks}
+        for state in self.session.states.values():
+            known.update(container.stack for container in state.containers if container.stack)
+        for stack in stacks:
+            if self.aims and stack not in known:
+                hint = did_you_mean(stack, known, "stacks")
+                raise UsageError(f"no generation in question has a stack `{stack}`", hint)
+
+    def _host(self, device: str, stacks: Collection[str]) -> HostPlan:
+        if device in self.refused:
+            return self.refused[device]
+        session, aim = self.session, self.aims[device]
+        state = session.states[device]
+        plan = reconcile_host(session.hosts[device], state, session.vault, frozenset(stacks))
+        return describe_plan(plan, aim, state, session.vault)
+
+
+@contextmanager
+def way_back(
+    fleet: Fleet,
+    devices: Sequence[str],
+    listener: Listener,
+    number: int | None = None,
+    *,
+    texts: bool = False,
+) -> Iterator[WayBack]:
+    """Connect to hosts and read them with what they remember; close the connections at the end.
+
+    Args:
+        fleet: says how to reach them, and where the secrets are.
+        devices: which hosts.
+        listener: told what happens meanwhile.
+        number: the generation to go back to; None for each host's own before its current one.
+        texts: also read the contents of files, for text diffs.
+    """
+    vault, targets = load_vault(fleet.secrets_file), bare_targets(fleet, devices)
+    try:
+        states = observe(targets, listener, texts=texts, history=True)
+        aims, refused = _aims(states, number)
+        hosts = {device: _aimed_at(fleet, states[device], aim) for device, aim in aims.items()}
+        ready = {t.device: _with_images(t, hosts.get(t.device)) for t in targets}
+        yield WayBack(Session(hosts, vault, ready, states), aims, refused)
+    finally:
+        for target in targets:
+            target.close()
+
+
+def remember(fleet: Fleet, devices: Sequence[str], listener: Listener) -> dict[str, HostState]:
+    """Read hosts with what they remember, all at once; by device, in the order of `devices`."""
+    targets = bare_targets(fleet, devices)
+    try:
+        return observe(targets, listener, history=True)
+    finally:
+        for target in targets:
+            target.close()
+
+
+def bare_targets(fleet: Fleet, devices: Sequence[str]) -> list[Target]:
+    """The hosts as things to connect to, whatever they should have on them."""
+    roots = {name: fleet.devices[name].device.root for name in devices}
+    return build_targets(fleet, {n: HostSpec(n, root, {}) for n, root in roots.items()}, devices)
+
+
+def _with_images(target: Target, host: HostSpec | None) -> Target:
+    stacks = host.stacks.values() if host else ()
+    images = {service.image for stack in stacks for service in stack.services.values()}
+    return replace(target, images=tuple(sorted(images)))
+
+
+def _aims(
+    states: Mapping[str, HostState], number: int | None
+) -> tuple[dict[str, Generation], dict[str, HostPlan]]:
+    aims, refused = {}, {}
+    for device, state in states.items():
+        try:
+            aims[device] = find_aim(state, number)
+        except HostError as error:
+            refused[device] = HostPlan(device, problem=error.message, hint=error.hint or "")
+    return aims, refused
+
+
+def _aimed_at(fleet: Fleet, state: HostState, aim: Generation) -> HostSpec:
+    [kept] = [kept for kept in state.generations if kept.number == aim.number]
+    host = kept_host(state.device, state.root, manifest_of(kept))
+    device = fleet.devices[state.device].device
+    return replace(host, fleet=fleet.inventory.name, renamed_from=device.renamed_from or "")
