@@ -22,13 +22,14 @@ from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile import reconcile_host
+from paisctl.rendering.render import bare_host
 from paisctl.secrets import load_vault
 from paisctl.session import Session
 from paisctl.targets import Target, build_targets
 
 
 @dataclass(frozen=True)
-class WayBack:
+class Rollback:
     """Hosts that were read with what they remember, and where each of them would go.
 
     `session` has as desired what those generations had; `aims` are the generations by device,
@@ -82,14 +83,14 @@ class WayBack:
 
 
 @contextmanager
-def way_back(
+def open_rollback(
     fleet: Fleet,
     devices: Sequence[str],
     listener: Listener,
     number: int | None = None,
     *,
     texts: bool = False,
-) -> Iterator[WayBack]:
+) -> Iterator[Rollback]:
     """Connect to hosts and read them with what they remember; close the connections at the end.
 
     Args:
@@ -105,7 +106,7 @@ def way_back(
         aims, refused = _aims(states, number)
         hosts = {device: _aimed_at(fleet, states[device], aim) for device, aim in aims.items()}
         ready = {t.device: _with_images(t, hosts.get(t.device)) for t in targets}
-        yield WayBack(Session(hosts, vault, ready, states), aims, refused)
+        yield Rollback(Session(hosts, vault, ready, states), aims, refused)
     finally:
         for target in targets:
             target.close()
@@ -123,8 +124,8 @@ def remember(fleet: Fleet, devices: Sequence[str], listener: Listener) -> dict[s
 
 def bare_targets(fleet: Fleet, devices: Sequence[str]) -> list[Target]:
     """The hosts as things to connect to, whatever they should have on them."""
-    roots = {name: fleet.devices[name].device.root for name in devices}
-    return build_targets(fleet, {n: HostSpec(n, root, {}) for n, root in roots.items()}, devices)
+    hosts = {name: bare_host(fleet, fleet.devices[name]) for name in devices}
+    return build_targets(fleet, hosts, devices)
 
 
 def _with_images(target: Target, host: HostSpec | None) -> Target:
@@ -147,6 +148,5 @@ def _aims(
 
 def _aimed_at(fleet: Fleet, state: HostState, aim: Generation) -> HostSpec:
     [kept] = [kept for kept in state.generations if kept.number == aim.number]
-    host = kept_host(state.device, state.root, manifest_of(kept))
-    device = fleet.devices[state.device].device
-    return replace(host, fleet=fleet.inventory.name, renamed_from=device.renamed_from or "")
+    kept_stacks = kept_host(state.device, state.root, manifest_of(kept)).stacks
+    return replace(bare_host(fleet, fleet.devices[state.device]), stacks=kept_stacks)

@@ -76,13 +76,13 @@ def _from_generation(
 ) -> Plan:
     from paisctl import pipeline
     from paisctl.inventory.selection import select
-    from paisctl.rollback import way_back
+    from paisctl.rollback import open_rollback
     from paisctl.views.progress import watch_probes
 
     fleet = pipeline.read_fleet(settings(context).inventory)
     chosen = select(fleet, names or (), on)
     with (
         watch_probes() as listener,
-        way_back(fleet, chosen, listener, generation, texts=True) as back,
+        open_rollback(fleet, chosen, listener, generation, texts=True) as back,
     ):
         return back.plan(stack or ())

@@ -52,7 +52,7 @@ def rollback(
     """
     from paisctl import pipeline
     from paisctl.inventory.selection import select
-    from paisctl.rollback import way_back
+    from paisctl.rollback import open_rollback
     from paisctl.views import human
     from paisctl.views.progress import watch_probes
 
@@ -66,7 +66,9 @@ def rollback(
     chosen = select(fleet, devices or (), on)
     with ExitStack() as open_session:
         with watch_probes() as listener:
-            back = open_session.enter_context(way_back(fleet, chosen, listener, to, texts=diff))
+            back = open_session.enter_context(
+                open_rollback(fleet, chosen, listener, to, texts=diff)
+            )
         plan = back.plan(stack or ())
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:

@@ -47,7 +47,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     check_order(graph, diagnostics)
     contexts = Contexts(fleet, graph)
     hosts = {
-        name: _host(fleet, device)
+        name: bare_host(fleet, device)
         for name, device in fleet.devices.items()
         if device.device.deploy
     }
@@ -63,7 +63,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     return Rendered(hosts, graph, catalog)
 
 
-def _host(fleet: Fleet, device: FleetDevice) -> HostSpec:
+def bare_host(fleet: Fleet, device: FleetDevice) -> HostSpec:
     """A host with nothing on it yet."""
     ignored = tuple(
         Ignored(
