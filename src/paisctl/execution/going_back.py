@@ -21,7 +21,7 @@ from paisctl.operation import (
 )
 from paisctl.plan import StackPlan
 
-_RESTARTS = (Verb.RESTART, Verb.START, Verb.UNPAUSE)
+_RENEWALS = (Verb.CREATE, Verb.RECREATE)
 
 
 def going_back(plan: StackPlan, applied: AppliedStack | None) -> tuple[Operation, ...]:
@@ -47,30 +47,21 @@ def going_back(plan: StackPlan, applied: AppliedStack | None) -> tuple[Operation
 
 
 def _services(plan: StackPlan, applied: AppliedStack) -> Iterator[Operation]:
-    touched = dict(_touched(plan, applied))
-    yield from (RemoveService(name) for name in touched if name not in applied.services)
-    back = tuple(name for name in applied.services if name in touched)
-    renewed = tuple(name for name in back if touched[name] not in (*_RESTARTS, None))
-    restarted = tuple(name for name in back if touched[name] in _RESTARTS)
-    if renewed:
-        yield ServiceOperation(Verb.CREATE, renewed)
-    if restarted:
-        yield ServiceOperation(Verb.RESTART, restarted)
-    for operation in plan.operations:
-        if isinstance(operation, SignalService) and operation.service in back:
-            yield operation
-    if back:
-        yield WaitHealthy(back, applied.health_timeout)
-        yield from (PassGate(gate) for gate in applied.gates)
-
-
-def _touched(plan: StackPlan, applied: AppliedStack) -> Iterator[tuple[str, Verb | None]]:
-    """The services that the plan does something to, and what; those that it removes come back."""
+    done = [o for o in plan.operations if isinstance(o, ServiceOperation)]
+    signals = [o for o in plan.operations if isinstance(o, SignalService)]
     wanted = json.loads(plan.entry)["services"] if plan.entry else {}
-    yield from ((name, Verb.CREATE) for name in applied.services if name not in wanted)
-    for operation in plan.operations:
-        match operation:
-            case ServiceOperation(verb, services):
-                yield from ((name, verb) for name in services)
-            case SignalService(service):
-                yield service, None
+    touched = {name for operation in done for name in operation.services}
+    renewed = {n for o in done if o.verb in _RENEWALS for n in o.services}
+    renewed |= applied.services.keys() - wanted.keys()  # these the plan removes
+
+    yield from (RemoveService(name) for name in sorted(touched - applied.services.keys()))
+    for verb, names in ((Verb.CREATE, renewed), (Verb.RESTART, touched - renewed)):
+        back = tuple(name for name in applied.services if name in names)
+        if back:
+            yield ServiceOperation(verb, back)
+    yield from (signal for signal in signals if signal.service in applied.services)
+    involved = renewed | touched | {signal.service for signal in signals}
+    waited = tuple(name for name in applied.services if name in involved)
+    if waited:
+        yield WaitHealthy(waited, applied.health_timeout)
+        yield from (PassGate(gate) for gate in applied.gates)

@@ -305,7 +305,7 @@ def test_a_starting_service_is_asked_before_docker_asks_it(
   exec*hangs) sleep 30 ;;
 """
     host.program("docker", engine("running/starting 0 always 0 t0 web", more=more))
-    applied = apply(host, stack(WaitHealthy(("web",), 1)))
+    applied = apply(host, stack(WaitHealthy(("web",), 4 if outcome == "applied" else 1)))
     assert applied.outcomes == {"a": outcome}
     assert {call for call in host.calls() if call.startswith("exec")} == ({asked} - {""})
 
