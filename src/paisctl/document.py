@@ -40,7 +40,7 @@ def encode(kind: Any, value: Any) -> Any:  # noqa: PLR0911 # one for each sort o
     if origin in (Union, types.UnionType):
         chosen = _members(arguments)
         if len(chosen) > 1 and value is not None:
-            return {_KIND: _word(type(value)), **encode(type(value), value)}
+            return {_KIND: word_of(type(value)), **encode(type(value), value)}
         return None if value is None else encode(chosen[0], value)
     if origin is tuple:
         return [encode(k, v) for k, v in zip(_of_items(arguments, value), value, strict=True)]
@@ -82,11 +82,11 @@ def _dataclass(kind: Any, data: Any) -> Any:
     hints, known = _hints(kind), {field.name: field for field in fields(kind)}
     surplus = _checked(data, dict).keys() - known.keys()
     if surplus:
-        raise Unfit(f"{min(surplus)} is not known in {_word(kind)}")
+        raise Unfit(f"{min(surplus)} is not known in {word_of(kind)}")
     values = {}
     for name, field in known.items():
         if name not in data and _default(field) is MISSING:
-            raise Unfit(f"{name} is missing in {_word(kind)}")
+            raise Unfit(f"{name} is missing in {word_of(kind)}")
         if name in data:
             try:
                 values[name] = decode(hints[name], data[name])
@@ -101,7 +101,7 @@ def _one_of(arguments: tuple[Any, ...], data: Any) -> Any:
     chosen = _members(arguments)
     if len(chosen) == 1:
         return decode(chosen[0], data)
-    by_word = {_word(kind): kind for kind in chosen}
+    by_word = {word_of(kind): kind for kind in chosen}
     rest = dict(_checked(data, dict))
     word = rest.pop(_KIND, None)
     if word not in by_word:
@@ -131,7 +131,8 @@ def _default(field: Field[Any]) -> Any:
     return field.default if made is MISSING else made()
 
 
-def _word(kind: type) -> str:
+def word_of(kind: type) -> str:
+    """The `kind` of a dataclass: `install_file` for InstallFile."""
     return _INNER_CAPITAL.sub("_", kind.__name__).lower()
 
 

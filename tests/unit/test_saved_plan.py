@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paisctl import plan_file
-from paisctl.document import Unfit, decode, encode
+from paisctl.document import Unfit, decode, encode, word_of
 from paisctl.errors import PaisctlError, UsageError
 from paisctl.operation import InstallFile, Operation
 from paisctl.plan import HostPlan, Plan
@@ -31,7 +31,7 @@ from paisctl.saved_plan import SavedPlan, digest_of, save
 from paisctl.secrets import Vault, quoted, token
 from paisctl.session import Session
 from tests.simulated.compose import image
-from tests.simulated.fleet import SimulatedFleet, rendered
+from tests.simulated.fleet import REPOSITORY, SimulatedFleet, rendered
 from tests.simulated.host import SimulatedHost
 from tests.unit import test_plan_cases as cases
 
@@ -526,3 +526,9 @@ def test_the_revision_is_that_of_git(tmp_path: Path) -> None:
     assert git_revision(inventory) == commit
     (inventory / "pais.yaml").write_text("version: 2\n")
     assert git_revision(inventory) == f"{commit}-dirty"
+
+
+@pytest.mark.parametrize("kind", get_args(Operation))
+def test_the_reference_names_every_operation(kind: type) -> None:
+    page = (REPOSITORY / "docs/reference/json.md").read_text("utf-8")
+    assert f"`{word_of(kind)}`" in page
