@@ -1,0 +1,57 @@
+"""A lab of two hosts that differ in all that matters here, to be broken and mended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.e2e.faults.harness")
+
+from paisctl import pipeline  # noqa: E402
+from paisctl.lab.engine import local_engine  # noqa: E402
+from paisctl.lab.lab import Lab  # noqa: E402
+from tests.e2e.conftest import INVENTORIES  # noqa: E402
+from tests.e2e.faults.harness.canary import look, new_version, put_data  # noqa: E402
+from tests.e2e.faults.harness.host import Host  # noqa: E402
+from tests.e2e.rehearsal import Rehearsal  # noqa: E402
+from tests.e2e.scenario import apply  # noqa: E402
+
+DEVICES = ("box", "nas")
+
+
+@pytest.fixture(scope="session")
+def broken_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A box with BusyBox, whose login may use Docker, and a NAS whose login needs sudo for it."""
+    lab = Lab(
+        local_engine(), f"test-{os.getpid()}-faults", tmp_path_factory.mktemp("lab"), print
+    )
+    try:
+        lab.up(pipeline.desire(INVENTORIES), DEVICES)
+        yield Rehearsal(lab, (*INVENTORIES, lab.overlay), DEVICES)
+    finally:
+        lab.down(images=False)
+
+
+@pytest.fixture
+def lab(broken_lab: Rehearsal, tmp_path: Path) -> Rehearsal:
+    """The lab, mended: on both hosts a version of the canary runs, and has data in its volume."""
+    for device in DEVICES:
+        host = Host(broken_lab, device)
+        host.wait_until_idle()
+        if not look(host).word:
+            apply(broken_lab, device, overlay=new_version(tmp_path).overlay)
+        put_data(host)
+    return broken_lab
+
+
+@pytest.fixture
+def box(lab: Rehearsal) -> Host:
+    return Host(lab, "box")
+
+
+@pytest.fixture
+def nas(lab: Rehearsal) -> Host:
+    return Host(lab, "nas")

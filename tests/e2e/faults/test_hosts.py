@@ -1,0 +1,114 @@
+"""Hosts that are reinstalled, rebooted, slow, or wrong about the time."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.faults.harness.canary import look, new_version
+from tests.e2e.faults.harness.controller import Controller
+from tests.e2e.faults.harness.host import Host
+from tests.e2e.faults.harness.trial import check_order, check_recovery, check_truth, fail
+from tests.e2e.scenario import apply
+
+KEY = "/etc/paisctl-lab/ssh_host_ed25519_key"
+TWO_HOURS = 7200
+
+
+def test_a_host_with_another_key_is_not_talked_to(box: Host, tmp_path: Path) -> None:
+    before, wanted = look(box), new_version(tmp_path)
+    executions = box.lab.sshd("box").executions
+    box.sh(f"mv {KEY} {KEY}.kept; ssh-keygen -q -t ed25519 -N '' -f {KEY}")
+    box.sh("kill -HUP $(cat /run/sshd.pid)")
+    time.sleep(0.5)
+    try:
+        text = fail(box, wanted)
+    finally:
+        box.sh(f"mv {KEY}.kept {KEY}; kill -HUP $(cat /run/sshd.pid)")
+    assert "? box  " in text
+    assert "HAS CHANGED" in text
+    assert text.count("SHA256:") >= 2  # the key that is known, and the one that is there
+    assert "ssh-keygen -R" in text
+    box.wait_until_idle()
+    assert box.lab.sshd("box").executions == executions
+    assert check_recovery(box, before, wanted).id == before.id
+
+
+@pytest.mark.parametrize("step", ["install settings/none.conf", "recreate canary", "gate"])
+def test_a_power_cut_during_the_apply_is_repaired_by_the_next(
+    box: Host, tmp_path: Path, step: str
+) -> None:
+    before, wanted = look(box), new_version(tmp_path)
+    with Controller(box.lab, "apply", "--yes", "box", overlay=wanted.overlay) as controller:
+        assert controller.wait_for(f"box/canary: {step}"), controller.said
+        box.lose_power()
+        assert controller.end() == 1
+    assert "Traceback" not in controller.said
+    assert "? box  the connection to paisctl@127.0.0.1" in controller.said
+    box.power_on()
+    left = look(box)
+    assert left.volumes >= before.volumes
+    assert left.data == before.data
+    assert set(left.files.values()) <= {before.word, wanted.word}
+    status = box.lab.paisctl("status", "box", overlay=wanted.overlay).stdout
+    assert "broke off" in status
+    check_truth(box, left, wanted)
+    apply(box.lab, "box", overlay=wanted.overlay)
+    check_order(box, wanted)
+
+
+@contextmanager
+def wrong_clock(host: Host, seconds: int) -> Iterator[None]:
+    """Let the host's `date` be off by so many seconds."""
+    shim = (
+        "#!/bin/sh\n"
+        f'exec busybox date -d "@$(($(busybox date +%s) + {seconds}))" "$@"\n'
+    )
+    date = "/opt/appliance/bin/date" if host.device == "box" else "/usr/bin/date"
+    host.sh(f"mv {date} {date}.kept && printf %s {shlex.quote(shim)} >{date} && chmod 755 {date}")
+    try:
+        yield
+    finally:
+        host.sh(f"mv {date}.kept {date}")
+
+
+@pytest.mark.parametrize("seconds", [TWO_HOURS, -TWO_HOURS], ids=["fast", "slow"])
+def test_a_clock_that_is_two_hours_off_changes_nothing(
+    nas: Host, tmp_path: Path, seconds: int
+) -> None:
+    before, wanted = look(nas), new_version(tmp_path)
+    with wrong_clock(nas, seconds):
+        said = nas.lab.ssh("nas", "date +%s").stdout
+        assert abs(int(said) - time.time() - seconds) < 60
+        apply(nas.lab, "nas", overlay=wanted.overlay)
+        check_order(nas, wanted)
+        text = fail(nas, new_version(tmp_path, pace="0; exit 7; sleep 1"))
+        assert "restarting again and again, with exit code 7" in text
+        assert nas.lab.paisctl("status", "nas", overlay=wanted.overlay).returncode == 0
+        check_recovery(nas, before, wanted)
+
+
+def test_a_slow_host_does_not_keep_a_fast_one_waiting(
+    box: Host, nas: Host, tmp_path: Path
+) -> None:
+    """Every command on it takes three seconds longer."""
+    wanted = new_version(tmp_path)
+    slowly = 'sleep 3; exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    nas.sh(f"cp /etc/ssh/sshd_config /run/; echo {shlex.quote(slowly)} >/run/slowly")
+    nas.sh("echo 'ForceCommand sh /run/slowly' >>/etc/ssh/sshd_config")
+    nas.restart_sshd()
+    try:
+        with Controller(nas.lab, "apply", "--yes", overlay=wanted.overlay) as controller:
+            assert controller.wait_for("box/canary: applied"), controller.said
+            assert "nas/canary: " not in controller.said
+            assert controller.end() == 0, controller.said
+    finally:
+        nas.sh("cp /run/sshd_config /etc/ssh/sshd_config")
+        nas.restart_sshd()
+    check_order(box, wanted)
+    check_order(nas, wanted)
