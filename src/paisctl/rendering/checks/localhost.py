@@ -13,10 +13,11 @@ from paisctl.rendering.graph import Graph
 from paisctl.resources.compose import ServiceSpec, argv, as_mapping
 
 _LOCAL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*://(?:[^\s@/]*@)?)?(?<![\w.-])"
-    r"(?P<host>localhost|127\.0\.0\.1|\[::1\]):(?P<port>[0-9]{1,5})(?![0-9])"
+    r"(?<![\w.-])(?P<host>localhost|127\.0\.0\.1|\[::1\]):(?P<port>[0-9]{1,5})(?![0-9])"
 )
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s@/]*@)?$")
 _LISTENS = re.compile(r"\b(?:bind|listen|server-address)", re.IGNORECASE)
+_BEFORE = 300  # characters that are looked at in front of a host: a line may have millions
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _in_files(stack: Stack) -> Iterator[_Use]:
 
 def _found(where: str, text: str, before: str = "") -> Iterator[_Use]:
     for match in _LOCAL.finditer(text):
-        if not _LISTENS.search(before + text[: match.start()]):
-            is_url = match["scheme"] is not None
+        said = text[max(0, match.start() - _BEFORE) : match.start()]
+        if not _LISTENS.search(before + said):
+            is_url = _SCHEME.search(said) is not None
             yield _Use(where, f"{match['host']}:{match['port']}", int(match["port"]), is_url)
