@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.access import check_access
 from paisctl.inventory.leaks import leak, looks_random
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.renames import check_renames
@@ -24,6 +25,7 @@ def check_fleet(fleet: Fleet, diagnostics: Diagnostics) -> None:
     _addresses(fleet, diagnostics)
     check_renames(fleet, diagnostics)
     for device in fleet.devices.values():
+        check_access(device, diagnostics)
         _tags(device, fleet, diagnostics)
         _mounts(device, fleet, diagnostics)
         _reserved_ports(device, diagnostics)

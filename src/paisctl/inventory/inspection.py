@@ -13,8 +13,9 @@ import yaml
 
 from paisctl.diagnostics import Diagnostics, Mark
 
-MAX_NODES = 100_000  # keys and values, with each alias counted as what it stands for
+MAX_NODES = 50_000  # keys and values, with each alias counted as what it stands for
 MAX_DEPTH = 40
+_MAX_DIRECTIVES = 100  # libyaml compares each `%TAG` with all before it
 
 
 class Refused(Exception):
@@ -27,6 +28,9 @@ class Refused(Exception):
 
 def inspect_text(text: str, file: str, diagnostics: Diagnostics) -> None:
     """Refuse what is too large or nests too deeply to be built; report explicit tags."""
+    if text.count("\n%") > _MAX_DIRECTIVES:
+        message = f"more than {_MAX_DIRECTIVES} lines begin with `%`"
+        raise Refused("too-large", message, Mark(file, 1))
     nodes = documents = 0
     around: list[str | None] = []  # the anchors of the collections that are open
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):

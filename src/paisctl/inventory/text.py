@@ -53,8 +53,9 @@ def _decode(raw: bytes, file: str, diagnostics: Diagnostics) -> str | None:
     found = _NOT_PRINTABLE.search(text)
     if found:
         mark = _mark(text[: found.start()], file)
-        hint = hint or f'in double quotes it may be written as "\\u{ord(found[0]):04x}"'
-        message = f"not valid YAML: the control character U+{ord(found[0]):04X}"
+        if found[0] != "\0":
+            hint = hint or f'in double quotes it may be written as "\\u{ord(found[0]):04x}"'
+        message = f"not valid YAML: control character U+{ord(found[0]):04X}"
         diagnostics.error("yaml", message, mark, hint)
         return None
     return text

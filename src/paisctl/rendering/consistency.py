@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,6 +11,8 @@ from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.source import Path_, Source
 from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
 
+_LONGEST = 255  # bytes of a name, to most file systems
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]")
 _COMPOSE_FILES = ("compose.yaml", "compose.override.yaml")
 
 
@@ -61,6 +64,13 @@ class _BundleCheck:
             if file.path in seen:
                 message = f"two files of the bundle are written to `{file.path}`"
                 self.error((*at, "path"), "duplicate-file", message)
+            above = seen.intersection(map(str, PurePosixPath(file.path).parents))
+            below = [path for path in seen if path.startswith(f"{file.path}/")]
+            for other in (*above, *below):
+                message = (
+                    f"`{file.path}` and `{other}` cannot both be: one is the other's directory"
+                )
+                self.error((*at, "path"), "duplicate-file", message)
             seen.add(file.path)
             if not self._inside(file.template):
                 message = f"there is no template `{file.template}` in {self.folder}"
@@ -77,6 +87,12 @@ class _BundleCheck:
         if ".." in PurePosixPath(path).parts or path.startswith(("/", "~")):
             message = f"the file `{path}` would leave the stack's directory"
             self.error(at, "path-escape", message, "paths are relative and go down only")
+        elif _CONTROL.search(path) or str(PurePosixPath(path)) != path:
+            message = f"`{path}` is not a plain path"
+            hint = "write it without control characters, `.`, doubled or last slashes"
+            self.error(at, "path-escape", message, hint)
+        elif any(len(part.encode()) > _LONGEST for part in PurePosixPath(path).parts):
+            self.error(at, "path-escape", f"a name in `{path}` has more than {_LONGEST} bytes")
         elif path in _COMPOSE_FILES:
             message = f"`{path}` is written by paisctl itself"
             self.error(at, "path-escape", message, "choose another name")

@@ -1,6 +1,7 @@
 """The one Jinja environment, and what a template sees.
 
-Strict: a name that does not exist is an error at that line of the template, never an empty text.
+Sandboxed, since `lint` also renders what somebody else proposes: a template reaches what is below
+and nothing of Python. Strict: a name that does not exist is an error at that line of the template, never an empty text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from paisctl.diagnostics import Mark, did_you_mean
 from paisctl.inventory.load import Fleet, FleetDevice
@@ -150,14 +152,14 @@ _NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 @lru_cache(maxsize=64)
 def _environment(folder: Path) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = SandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=_Unknown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         # Configs are not HTML; what needs quoting says `| json`.
-        autoescape=False,  # noqa: S701
+        autoescape=False,
     )
     environment.filters["json"] = _json
     return environment

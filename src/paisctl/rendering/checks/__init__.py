@@ -13,6 +13,7 @@ from paisctl.rendering.checks.images import check_images, check_used_images
 from paisctl.rendering.checks.localhost import check_localhost
 from paisctl.rendering.checks.memory import check_memory
 from paisctl.rendering.checks.mounts import check_mounts
+from paisctl.rendering.checks.names import check_names
 from paisctl.rendering.checks.ports import check_ports
 from paisctl.rendering.checks.references import check_references
 from paisctl.rendering.checks.requires import check_requires
@@ -33,6 +34,7 @@ def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -
         check_references(stack, diagnostics)
         check_exposure(stack, diagnostics)
         check_unsupported(stack, diagnostics)
+        check_names(stack, diagnostics)
         check_mounts(stack, diagnostics)
         check_localhost(stack, rendered.graph, diagnostics)
     for device in fleet.devices.values():

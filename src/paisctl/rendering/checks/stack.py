@@ -46,7 +46,8 @@ class Stack:
         name, device = self.instance.name, self.instance.device.name
         for base in (("devices", device, "stacks", name), ("stacks", name)):
             for path in _holding(needle, self.fleet.source.data, base):
-                return self.fleet.source.mark(path)
+                written = self.fleet.source
+                return written.key_mark(path) if path[-1] == needle else written.mark(path)
         folders = [self.instance.stack.folder, *(config.folder for config in self.configs)]
         for folder in folders:
             for mark in _lines(folder, needle):
@@ -77,6 +78,8 @@ def _holding(needle: str, data: Any, path: Path_) -> Iterator[Path_]:
 def _below(needle: str, data: Any, path: Path_) -> Iterator[Path_]:
     if isinstance(data, dict):
         for key, value in data.items():
+            if key == needle:
+                yield (*path, key)
             yield from _below(needle, value, (*path, key))
     elif isinstance(data, list):
         for position, value in enumerate(data):
