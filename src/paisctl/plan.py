@@ -107,14 +107,30 @@ class StackPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A stack that is left out of a plan although it is wanted: something is in its way."""
+
+    address: Address
+    problem: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"? {self.address} {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host: its stacks in the order they are applied, or why it could not be planned."""
+    """One host: its stacks in the order they are applied, or why it could not be planned.
+
+    `refused` are those of its stacks that are left out.
+    """
 
     device: str
     stacks: tuple[StackPlan, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -135,6 +151,16 @@ class Plan:
     def problems(self) -> list[HostPlan]:
         """The hosts that could not be planned."""
         return [host for host in self.hosts if host.problem]
+
+    @property
+    def refused(self) -> list[Refusal]:
+        """The stacks that were left out, of all hosts."""
+        return [refusal for host in self.hosts for refusal in host.refused]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all hosts and all their stacks could be planned."""
+        return not (self.problems or self.refused)
 
     @property
     def changing(self) -> list[HostPlan]:
@@ -165,6 +191,7 @@ class Plan:
         for host in self.hosts:
             if host.problem:
                 yield f"? {host.device} {host.problem}"
+            yield from map(str, host.refused)
             for stack in host.stacks:
                 yield from map(str, stack.changes)
                 yield from (f"    {operation}" for operation in stack.operations)

@@ -26,7 +26,8 @@ class Report:
     @property
     def succeeded(self) -> bool:
         """Whether every host did all of its plan, and reading it again proves it."""
-        return not (self.plan.problems or self.troubles or self.unreached or self.unproven.changes)
+        is_done = not (self.troubles or self.unreached or self.unproven.changes)
+        return self.plan.is_whole and is_done
 
     @property
     def troubles(self) -> list[StackEnded]:

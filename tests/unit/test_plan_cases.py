@@ -62,6 +62,7 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     plan = fleet.plan(wanted, vault, texts=case.get("diff", False), scope=scope)
 
     notes = [f"hint: {host.hint}" for host in plan.hosts if host.hint]
+    notes += [f"hint: {refusal.hint}" for refusal in plan.refused]
     notes += [f"note: {note}" for host in plan.hosts for note in host.notes]
     diffs = [c.diff for c in plan.changes if c.diff and case.get("diff")]
     check(path, [str(plan), *notes, *diffs])
@@ -69,7 +70,9 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(scope.covers(change.cause) for change in plan.changes)
     if not case.get("cannot_be_mended"):
         fleet.apply(plan, vault)
-        assert str(fleet.plan(wanted, vault, scope=scope)) == "no changes"
+        after = fleet.plan(wanted, vault, scope=scope)
+        assert not after.changes
+        assert after.refused == plan.refused
 
 
 def secrets(**values: str) -> Vault:

@@ -106,6 +106,6 @@ def _apply_inventory(
         plan = session.plan(stacks, scope)
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:
-            raise typer.Exit(int(bool(plan.problems)))
+            raise typer.Exit(int(not plan.is_whole))
         ask(how)
         carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))

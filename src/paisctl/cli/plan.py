@@ -36,7 +36,7 @@ DetailedExitcode = Annotated[
     typer.Option(
         "--detailed-exitcode",
         help="Exit with 0: nothing to do, 2: pending changes, 3: drift only, "
-        "4: a host could not be read, 1: failed.",
+        "4: a host could not be read or a stack was refused, 1: failed.",
     ),
 ]
 
@@ -58,7 +58,7 @@ def plan(
 
     Signs: + create, ~ change, ! mend (the host drifted), - remove, ? not read.
 
-    Exits with 0, or with 1 when a host could not be read.
+    Exits with 0, or with 1 when a host could not be read or a stack was refused.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def plan(
         found = session.plan(stacks, scope)
     typer.echo(json.plan(found) if as_json else human.plan(found, show_diffs=diff), nl=False)
     _save(out, found, session, desired.fleet, stacks, scope)
-    raise typer.Exit(_detailed(found) if detailed_exitcode else int(bool(found.problems)))
+    raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))
 
 
 def _require_writable(out: Path | None) -> None:
@@ -115,7 +115,7 @@ def _save(
 
 
 def _detailed(plan: Plan) -> int:
-    if plan.problems:
+    if not plan.is_whole:
         return 4
     if not plan:
         return 0

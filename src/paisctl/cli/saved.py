@@ -54,7 +54,7 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
     hosts = pipeline.desire(files).hosts if replan_moved else None
     if not plan and not replan_moved:
         typer.echo(human.plan(plan), nl=False)
-        raise typer.Exit(int(bool(plan.problems)))
+        raise typer.Exit(int(not plan.is_whole))
     with ExitStack() as open_session:
         with watch_probes() as listener:
             session = open_session.enter_context(resume(saved, fleet, listener, hosts))
@@ -66,7 +66,7 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
             plan, revision = replan(saved, session, moved), git_revision(fleet.directory)
         typer.echo(human.plan(plan, show_diffs=True), nl=False)
         if not plan:
-            raise typer.Exit(int(bool(plan.problems)))
+            raise typer.Exit(int(not plan.is_whole))
         if plan != saved.plan:
             ask(how)
         carry_out(session, plan, how, fleet, revision)

@@ -19,7 +19,7 @@ from paisctl.plan import (
     StackPlan,
 )
 from paisctl.reconcile.changes import Comparison, Scope
-from paisctl.reconcile.owner import foreign_owner, with_new_name
+from paisctl.reconcile.owner import foreign_owner, foreign_project, with_new_name
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
 
@@ -76,11 +76,13 @@ def reconcile_host(
     foreign = foreign_owner(spec, manifest)
     if foreign:
         return foreign
-    planned = [
-        plan_stack(_comparison(spec, stack, state, manifest, vault), scope)
+    wanted = [
+        _comparison(spec, stack, state, manifest, vault)
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
+    refused = {each.spec.name: refusal for each in wanted if (refusal := foreign_project(each))}
+    planned = [plan_stack(each, scope) for each in wanted if each.spec.name not in refused]
     plans = [each.plan for each in planned]
     if scope.covers(Cause.PENDING):
         plans = with_new_name(spec, manifest, plans)
@@ -91,7 +93,12 @@ def reconcile_host(
             if not chosen or name in chosen
         ]
     notes = (*state.notes, *(note for each in planned for note in each.notes))
-    return HostPlan(spec.device, tuple(plan for plan in plans if plan.changes), notes)
+    return HostPlan(
+        spec.device,
+        tuple(plan for plan in plans if plan.changes),
+        notes,
+        refused=tuple(refused.values()),
+    )
 
 
 def _comparison(

@@ -1,4 +1,4 @@
-"""Whose host it is: what its manifest says against who wants to change it. Pure."""
+"""Whose a host and its projects are: what is not ours to change is refused. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from paisctl.desired import HostSpec
 from paisctl.manifest import Manifest
-from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, StackPlan
+from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Refusal, StackPlan
+from paisctl.reconcile.changes import Comparison
 
 
 def foreign_owner(spec: HostSpec, manifest: Manifest) -> HostPlan | None:
@@ -32,6 +33,24 @@ def foreign_owner(spec: HostSpec, manifest: Manifest) -> HostPlan | None:
             f"`renamed_from: {manifest.device}` on it until the next apply",
         )
     return None
+
+
+def foreign_project(stack: Comparison) -> Refusal | None:
+    """Why a stack is not to be touched: somebody else's Compose project has its name.
+
+    It may have data of theirs, and its containers would be taken for the stack's own.
+    """
+    containers = stack.containers
+    if stack.was_applied or not containers or any(c.stack for c in containers):
+        return None
+    folders = {c.project_folder for c in containers if c.project_folder}
+    where = f" (in {', '.join(sorted(folders))})" if folders else ""
+    return Refusal(
+        stack.address,
+        f"a Compose project `{stack.spec.project}` is there that paisctl did not make{where}",
+        "give that project another name, or take it down by hand; the stack would go on with "
+        "volumes of its that have the same names",
+    )
 
 
 def with_new_name(

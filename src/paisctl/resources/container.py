@@ -44,6 +44,11 @@ class Container:
         return self.labels.get(_COMPOSE + "service", "")
 
     @property
+    def project_folder(self) -> str:
+        """Where its Compose file lay when it was made; empty when Compose did not say."""
+        return self.labels.get(_COMPOSE + "project.working_dir", "")
+
+    @property
     def is_one_off(self) -> bool:
         """Whether `docker compose run` made it: a person's own, for a while."""
         return self.labels.get(_COMPOSE + "oneoff") == "True"

@@ -44,6 +44,12 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
         if host.hint:
             yield Text(f"    hint: {host.hint}")
         yield Text()
+    for refusal in host.refused:
+        where = (f"{refusal.address}  ", "bold")
+        yield Text.assemble(("? ", "red"), where, refusal.problem)
+        if refusal.hint:
+            yield Text(f"    hint: {refusal.hint}")
+        yield Text()
     for note in host.notes:
         yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
     for change in _gathered(host.changes):
@@ -135,12 +141,15 @@ def _diff_line(line: str) -> Text:
 
 def _summary(plan: Plan) -> str:
     hosts = plural(len(plan.hosts), "host")
-    unread = plural(len(plan.problems), "host") if plan.problems else ""
+    unread = f"{plural(len(plan.problems), 'host')} could not be read" if plan.problems else ""
+    refused = f"{plural(len(plan.refused), 'stack')} refused" if plan.refused else ""
+    left_out = ", ".join(part for part in (unread, refused) if part)
     if not plan:
         if len(plan.problems) == len(plan.hosts):
             return f"No plan: none of {hosts} could be read."
-        rest = f"; {unread} could not be read" if unread else ""
-        return f"Nothing to do: {plural(len(plan.hosts) - len(plan.problems), 'host')} as wanted{rest}."
+        whole = sum(not (host.problem or host.refused) for host in plan.hosts)
+        rest = f"; {left_out}" if left_out else ""
+        return f"Nothing to do: {plural(whole, 'host')} as wanted{rest}."
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
-    rest = f" {unread} could not be read." if unread else ""
+    rest = f" {left_out}." if left_out else ""
     return f"Plan: {counts} on {len(plan.changing)} of {hosts}.{rest}"

@@ -30,6 +30,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "hosts": len(plan.hosts),
         "hosts_changing": len(plan.changing),
         "hosts_not_planned": len(plan.problems),
+        "stacks_refused": len(plan.refused),
         "changes": len(plan.changes),
         "by_action": {name: actions.get(action, 0) for action, name in _ACTIONS.items()},
         "by_cause": {str(cause): causes.count(cause) for cause in Cause},
@@ -42,6 +43,10 @@ def _host(host: HostPlan) -> dict[str, Any]:
         "problem": host.problem or None,
         "hint": host.hint or None,
         "notes": list(host.notes),
+        "refused": [
+            {"stack": each.address.name, "problem": each.problem, "hint": each.hint or None}
+            for each in host.refused
+        ],
         "stacks": [
             {
                 "name": stack.name,
