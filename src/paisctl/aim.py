@@ -34,7 +34,11 @@ def find_aim(state: HostState, number: int | None = None) -> Generation:
     asked = (g for g in found if g.number == number)
     aim = next(before if number is None else asked, None)
     usable = [str(g.number) for g in found if g.is_usable and not g.is_current]
-    hint = f"kept are: {', '.join(usable)}" if usable else "it keeps none but its current one"
+    hint = (
+        f"kept are: {', '.join(usable)}"
+        if usable
+        else "there is no other one that it could go back to"
+    )
     if not current:
         raise HostError("nothing was applied to it, so there is no way back")
     if aim is None:
@@ -60,7 +64,7 @@ def describe_plan(plan: HostPlan, aim: Generation, state: HostState, vault: Vaul
         changes = (_reworded(change, aim.number) for change in stack.changes)
         shown = tuple(_with_diff(c, revision, aim.number, state, vault) for c in changes)
         stacks.append(replace(stack, changes=shown))
-    note = f"to generation {aim.number}: {_origin(aim)}"
+    note = f"back to generation {aim.number} ({_origin(aim)})"
     return replace(plan, stacks=tuple(stacks), notes=(note, *plan.notes))
 
 

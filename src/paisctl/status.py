@@ -1,4 +1,4 @@
-"""What runs where, reduced to one row per service. Pure."""
+"""What runs where, reduced to one row per service; and what has become of the last run. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from paisctl.desired import HostSpec, StackSpec
+from paisctl.history import RUNNING, Run, last_run
+from paisctl.lease import Lease, lease_of
 from paisctl.observed import HostState
 from paisctl.plan import Cause, Plan
 from paisctl.resources.container import Container
@@ -28,6 +30,31 @@ class Row:
     differs: str = ""
     since: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a host stands apart from its services.
+
+    `lease` is its lock while somebody holds it; `unfinished` its last run, unless that one did all
+    it was to do or still goes on.
+    """
+
+    device: str
+    lease: Lease | None
+    unfinished: Run | None
+
+
+def standings(states: Mapping[str, HostState]) -> list[Standing]:
+    """How the hosts stand that were read, in order."""
+    return [_standing(state) for state in states.values() if state.root]
+
+
+def _standing(state: HostState) -> Standing:
+    lease, run = lease_of(state), last_run(state)
+    is_done = run is None or run.outcome in ("applied", RUNNING)
+    held = lease if lease and lease.is_held else None
+    return Standing(state.device, held, None if is_done else run)
 
 
 def survey(

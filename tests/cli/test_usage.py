@@ -10,7 +10,21 @@ import pytest
 
 from tests.cli.conftest import Session
 
-COMMANDS = ["init", "lint", "render", "plan", "apply", "status", "show", "schema", "secrets"]
+COMMANDS = [
+    "init",
+    "lint",
+    "render",
+    "plan",
+    "apply",
+    "diff",
+    "status",
+    "history",
+    "rollback",
+    "unlock",
+    "show",
+    "schema",
+    "secrets",
+]
 GROUPS = {"secrets": ["init", "list"], "lab": ["up", "status", "ssh", "exec", "down"]}
 HEAVY = {"pydantic", "paramiko", "fabric", "jinja2", "rich", "ruamel", "yaml", "jsonschema"}
 HEAVY |= {"python_on_whales", "httpx", "asyncio"}

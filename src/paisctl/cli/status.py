@@ -19,7 +19,8 @@ def status(
     """Show what runs where, and whether it is as wanted.
 
     One line per service: the version wanted and the one that is there, its state, how it differs
-    (pending, drift, both or orphan), and since when it runs.
+    (pending, drift, both or orphan), and since when it runs. Below, hosts that somebody is changing
+    now, and those whose last run failed, went back or broke off.
 
     \b
     Examples:
@@ -28,7 +29,7 @@ def status(
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose
-    from paisctl.status import survey
+    from paisctl.status import standings, survey
     from paisctl.views import status as view
     from paisctl.views.progress import watch_probes
 
@@ -36,5 +37,7 @@ def status(
     chosen, stacks = choose(desired, devices, on, stack)
     with watch_probes() as listener, pipeline.session(desired, chosen, listener) as session:
         rows = survey(desired.hosts, session.states, session.plan(stacks), stacks)
-    typer.echo(view.as_json(rows) if as_json else view.as_table(rows), nl=False)
+        hosts = standings(session.states)
+    show = view.as_json if as_json else view.as_table
+    typer.echo(show(rows, hosts), nl=False)
     raise typer.Exit(int(any(row.problem for row in rows)))

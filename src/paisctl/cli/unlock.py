@@ -77,7 +77,7 @@ def _ask(yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without")
+        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without being asked")
     if not typer.confirm("\nTake this lock away?", err=True):
         typer.echo("nothing was changed", err=True)
         raise typer.Exit(1)

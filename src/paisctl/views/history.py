@@ -8,13 +8,20 @@ from typing import Any
 
 from rich.text import Text
 
-from paisctl.history import Generation, Run, generations_of, runs_of, unreadable_lines
+from paisctl.history import (
+    Generation,
+    Run,
+    current_generation,
+    generations_of,
+    runs_of,
+    unreadable_lines,
+)
 from paisctl.observed import HostState
 from paisctl.views.console import plural, render
 from paisctl.views.json import FORMAT, dump
 from paisctl.views.table import table
 
-_GENERATIONS = ("", "WHEN (UTC)", "WHO", "COMMAND", "REVISION", "CHANGED")
+_GENERATIONS = ("  GEN", "WHEN (UTC)", "WHO", "COMMAND", "REVISION", "CHANGED")
 _RUNS = ("WHEN (UTC)", "HOST", "WHO", "COMMAND", "OUTCOME", "GENERATION", "STACKS")
 _STYLES = {"applied": "", "unlocked": "", "running": "", "stopped": "yellow"}
 _SHORT = 7  # hex digits of a git commit
@@ -33,7 +40,8 @@ def revision(text: str) -> str:
 
 def generations(states: Mapping[str, HostState]) -> str:
     """The generations of each host."""
-    return render(line for state in states.values() for line in (*_host(state), Text()))
+    blocks = [list(_host(state)) for state in states.values()]
+    return render(line for n, block in enumerate(blocks) for line in (*[Text()] * bool(n), *block))
 
 
 def _host(state: HostState) -> Iterator[Text]:
@@ -44,7 +52,7 @@ def _host(state: HostState) -> Iterator[Text]:
     if not found:
         yield Text.assemble((state.device, "bold"), "  nothing was applied to it yet")
         return
-    yield Text(state.device, "bold")
+    yield Text.assemble((state.device, "bold"), f"  at generation {current_generation(state)}")
     yield from table(_GENERATIONS, [_generation(each) for each in found])
 
 
@@ -107,16 +115,15 @@ def _run(run: Run) -> tuple[str, ...]:
         run.origin.command or "-",
         run.outcome or "-",
         "-" if run.generation is None else str(run.generation),
-        _stacks(run) or "-",
+        stacks_of(run) or "-",
     )
 
 
-def _stacks(run: Run) -> str:
-    """How each stack ended, where that is not how the run did."""
-    return ", ".join(
-        name if outcome == run.outcome else f"{name} {outcome}"
-        for name, outcome in run.stacks.items()
-    )
+def stacks_of(run: Run) -> str:
+    """The stacks of a run; with how each one ended, unless all did as the run."""
+    if set(run.stacks.values()) <= {run.outcome}:
+        return ", ".join(run.stacks)
+    return ", ".join(f"{name} {outcome}" for name, outcome in run.stacks.items())
 
 
 def generations_as_json(states: Mapping[str, HostState]) -> str:
@@ -148,4 +155,6 @@ def _json(record: Generation | Run) -> dict[str, Any]:
     """The fields of a record beside those of its origin; what is not known is null."""
     values = asdict(record)
     values |= values.pop("origin")
-    return {key: None if value == "" else value for key, value in values.items()}
+    return {
+        key.removeprefix("is_"): None if value == "" else value for key, value in values.items()
+    }

@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.text import Text
 
-from paisctl.status import Row
+from paisctl.history import BROKE_OFF, Run
+from paisctl.status import Row, Standing
 from paisctl.views.console import plural, render
+from paisctl.views.history import minute, stacks_of
 from paisctl.views.json import FORMAT, dump
+from paisctl.views.table import table
 
 _HEADINGS = ("HOST", "SERVICE", "WANTED", "RUNNING", "STATE", "DIFFERS", "SINCE (UTC)")
-_STYLES = {"healthy": "green", "running": "green", "starting": "yellow"}
+_STYLES = {"healthy": "", "running": "", "starting": "yellow"}
+_ENDS = {
+    BROKE_OFF: "broke off before it was done",
+    "failed": "failed",
+    "rolled-back": "failed and was rolled back to generation {generation}",
+    "stopped": "was stopped before it was done",
+    "stranded": "failed, and so did going back",
+}
 
 
-def as_json(rows: Sequence[Row]) -> str:
+def as_json(rows: Sequence[Row], standings: Sequence[Standing]) -> str:
     """One JSON document, with a line end."""
     services = [{key: value or None for key, value in asdict(row).items()} for row in rows]
-    return dump({"format": FORMAT, "services": services})
+    hosts = [_json(standing) for standing in standings]
+    return dump({"format": FORMAT, "hosts": hosts, "services": services})
 
 
-def as_table(rows: Sequence[Row]) -> str:
-    """One line per service, in columns, and a line that sums up."""
+def _json(standing: Standing) -> dict[str, Any]:
+    lease, run = standing.lease, standing.unfinished
+    locked = lease and {
+        "run": lease.run or None,
+        "who": lease.who or None,
+        "machine": lease.machine or None,
+        "command": lease.command or None,
+        "since": lease.since or None,
+    }
+    unfinished = run and {
+        "run": run.origin.run or None,
+        "who": run.origin.who or None,
+        "machine": run.origin.machine or None,
+        "command": run.origin.command or None,
+        "began": run.time or None,
+        "outcome": run.outcome,
+        "generation": run.generation,
+        "stacks": dict(run.stacks),
+    }
+    return {"device": standing.device, "locked_by": locked, "unfinished": unfinished}
+
+
+def as_table(rows: Sequence[Row], standings: Sequence[Standing]) -> str:
+    """One line per service, in columns; what is amiss with hosts; and a line that sums up."""
     services = [row for row in rows if not row.problem]
-    cells = [_cells(row) for row in services]
-    widths = [max([len(h), *(len(c[i]) for c in cells)]) for i, h in enumerate(_HEADINGS)]
-    lines = [_line(_HEADINGS, widths, "bold")] if cells else []
+    styles = [_STYLES.get(row.state, "red") for row in services]
+    lines = list(table(_HEADINGS, [_cells(row) for row in services], styles)) if services else []
     for row in rows:
         if row.problem:
             lines.append(Text.assemble(("? ", "red"), (row.device, "bold"), f"  {row.problem}"))
-        else:
-            style = _STYLES.get(row.state, "red")
-            lines.append(_line(_cells(row), widths, "" if style == "green" else style))
+    lines += [line for standing in standings for line in _standing(standing)]
     return render([*lines, Text(_summary(rows), "bold")])
+
+
+def _standing(standing: Standing) -> Iterator[Text]:
+    device, run = standing.device, standing.unfinished
+    if standing.lease:
+        yield Text.assemble(
+            ("~ ", "yellow"), (device, "bold"), f"  is being changed by {standing.lease}"
+        )
+    if run:
+        yield Text.assemble(("! ", "red"), (device, "bold"), f"  the last run {_end(run)}")
+        command, author = run.origin.command or "a run", run.origin.author or "somebody"
+        yield Text(f"    {command} by {author}, {minute(run.time)} UTC")
+        if not standing.lease:
+            yield Text(f"    next: paisctl plan {device}")
+
+
+def _end(run: Run) -> str:
+    """How a run ended that did not do all it was to do."""
+    how = _ENDS.get(run.outcome, run.outcome or "ended").format(generation=run.generation)
+    return f"{how}: {stacks_of(run)}" if run.stacks else how
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -45,11 +96,6 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _tag(image: str) -> str:
     return image.partition("@")[0].rpartition(":")[2]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], style: str) -> Text:
-    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-    return Text("  ".join(padded).rstrip(), style)
 
 
 def _summary(rows: Sequence[Row]) -> str:
