@@ -48,7 +48,7 @@ def diff(
     else:
         plan = _from_generation(context, devices, on, stack, generation)
     typer.echo(json.plan(plan) if as_json else human.plan(plan, show_diffs=True), nl=False)
-    raise typer.Exit(int(bool(plan.problems)))
+    raise typer.Exit(int(not plan.is_whole))
 
 
 def _from_inventory(

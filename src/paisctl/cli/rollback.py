@@ -72,7 +72,7 @@ def rollback(
         plan = back.plan(stack or ())
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:
-            raise typer.Exit(int(bool(plan.problems)))
+            raise typer.Exit(int(not plan.is_whole))
         ask(how)
         how = How(yes, no_rollback, transaction, how.wait, back.command)
         carry_out(back.session, plan, how, fleet, back.revision)
