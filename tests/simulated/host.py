@@ -46,6 +46,7 @@ class SimulatedHost:
         self.images: dict[str, Json] = {}
         self.manifest = ""
         self.problem = self.hint = ""
+        self.last_runs: tuple[str, ...] = ()
         self.done: list[str] = []
         self._numbers = count()
         self._kept: list[bytes] = []
@@ -62,6 +63,7 @@ class SimulatedHost:
             files={path: self._file_state(path) for path in self.files},
             texts=dict(self._texts()) if texts else {},
             manifest=self.manifest,
+            last_runs=self.last_runs,
         )
 
     def carry_out(self, plan: HostPlan, vault: Vault) -> None:

@@ -30,6 +30,7 @@ KEYS = {"about", "applied", "inventory", "host", "secrets", "unrecorded"} | {
     "cannot_be_mended",
     "diff",
     "scope",
+    "failed",
     "plan",
 }
 
@@ -51,6 +52,10 @@ def test_plan(path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     if case.get("unrecorded"):
         manifest = box.manifest
         fleet.apply(fleet.plan(wanted, vault), vault)
+        box.manifest = manifest
+    if "failed" in case:
+        manifest = box.manifest
+        fleet.apply(fleet.plan(desired("failed-edit.yaml", case["failed"]), vault), vault)
         box.manifest = manifest
     happen(box, case.get("host", {}))
 
@@ -123,6 +128,7 @@ def happen(box: SimulatedHost, events: Json) -> None:
     if "owner" in events:
         box.manifest = json.dumps(json.loads(box.manifest) | events["owner"])
     box.manifest = events.get("manifest", box.manifest)
+    box.last_runs = tuple(json.dumps(event) for event in events.get("runs", []))
     box.problem, box.hint = events.get("problem", ""), events.get("hint", "")
 
 

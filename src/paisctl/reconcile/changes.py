@@ -9,6 +9,7 @@ from enum import Enum
 
 from paisctl.desired import Ignored, StackSpec
 from paisctl.diagnostics import Mark
+from paisctl.history import BROKE_OFF, last_run
 from paisctl.manifest import AppliedStack
 from paisctl.observed import HostState
 from paisctl.operation import Verb
@@ -20,6 +21,7 @@ from paisctl.secrets import Vault, describe
 
 _WORD = re.compile(r"[a-z0-9]+")
 BY_HAND = "changed by hand on the host"
+_UNFINISHED = "left by an apply that did not finish"
 
 # What brings a container back that is not well, but not down either.
 REVIVALS = {
@@ -107,7 +109,7 @@ class Comparison:
         return sorted(containers, key=lambda c: (not spec or c.digest != spec.digest, c.name))
 
     def notice_of(self, file: FileSpec) -> Needed:
-        """What has a service take notice of its changed file; what is down reads it at its start."""
+        """What has a service take notice of a changed file; what is down reads it at its start."""
         if file.service is None or file.action == "none":
             return Needed()
         containers = self.containers_of(file.service)
@@ -124,6 +126,32 @@ class Comparison:
             reload.services[file.service] = verb
             return reload
         return restart if verb else Needed()
+
+    def how_changed(self, container: Container) -> str:
+        """How a container came to differ from what was last applied.
+
+        Its label is of a definition that paisctl had Compose make; by hand, nobody writes one.
+        Where a field is ignored, the label may be an old one.
+        """
+        service = container.service
+        recorded = [each.get(service) for each in (self.spec.services, self.applied.services)]
+        known = {"", *(each.digest for each in recorded if each)}
+        is_ours = container.digest not in known and not self.ignored_fields(service)
+        return _UNFINISHED if is_ours else BY_HAND
+
+    def how_edited(self, by_hand: str = "edited on the host") -> str:
+        """How a file came to differ: nothing tells a person's edit from that of a broken apply."""
+        may_be_ours = any(self.how_changed(c) == _UNFINISHED for c in self.containers)
+        if may_be_ours or self._broke_off():
+            return f"{by_hand}, or {_UNFINISHED}"
+        return by_hand
+
+    def _broke_off(self) -> bool:
+        """Whether the last run on the host did not do all of this stack, nor undid it."""
+        run = last_run(self.state)
+        if run is None:
+            return False
+        return run.outcome == BROKE_OFF or run.stacks.get(self.spec.name) in ("failed", "stranded")
 
     def file_state(self, path: str) -> FileState | None:
         return self.state.files.get(f"stacks/{self.spec.name}/{path}")

@@ -151,7 +151,7 @@ def _wrong_mode(stack: Comparison, file: FileSpec, state: FileState | None) -> I
             Cause.DRIFT,
             field="mode",
             values=(state.mode, file.mode),
-            reason=BY_HAND,
+            reason=stack.how_edited(BY_HAND),
         )
         yield Finding(change, Needed(files={file.path: file}), _ignored(stack, file, state))
 
@@ -160,11 +160,11 @@ def _content(stack: Comparison, file: FileSpec, cause: Cause, disruption: Disrup
     state = stack.file_state(file.path)
     action, reason = Action.UPDATE, stack.asked_why
     if cause is Cause.DRIFT:
-        action, reason = Action.MEND, "edited on the host" if state else "deleted on the host"
+        action, reason = Action.MEND, stack.how_edited() if state else "deleted on the host"
     elif state is None:
         action, reason = Action.CREATE, "new"
     elif cause is Cause.BOTH:
-        reason = "also edited on the host"
+        reason = f"also {stack.how_edited()}"
     return stack.change(
         action,
         f"file {file.path}",

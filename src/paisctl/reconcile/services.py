@@ -8,7 +8,7 @@ from paisctl.inventory.leaks import leak
 from paisctl.manifest import sealed_environment
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, Disruption
-from paisctl.reconcile.changes import BY_HAND, REVIVALS, Comparison, Finding
+from paisctl.reconcile.changes import REVIVALS, Comparison, Finding
 from paisctl.reconcile.ignoring import as_applied
 from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
@@ -92,10 +92,10 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
     for difference in found:
         if difference.field == "networks" and foreign:
             needed = Needed(disconnect=[(n, container.id, container.name) for n in foreign])
-            change = _difference(stack, service, difference, Disruption.NONE)
+            change = _difference(stack, container, difference, Disruption.NONE)
         else:
             needed = recreated
-            change = _difference(stack, service, difference, Disruption.RECREATE)
+            change = _difference(stack, container, difference, Disruption.RECREATE)
         yield Finding(change, needed, stack.ignored(change.subject, change.field))
     wanted = stack.state.image_id(service.image)
     names_it = any(difference.field == "image" for difference in found)
@@ -132,15 +132,16 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
     is_explained = {difference.field for difference in found} - ignored
     if is_explained or container.digest == service.digest:
         return found
-    return found + _unseen(service, before, ignored)
+    return found + _unseen(service, before, ignored, container)
 
 
 def _unseen(
-    service: ServiceSpec, before: ServiceSpec | None, ignored: set[str]
+    service: ServiceSpec, before: ServiceSpec | None, ignored: set[str], container: Container
 ) -> list[Difference]:
     """What differs although the container does not show it: its label is of something else."""
+    made = "of another apply" if container.digest else "made by hand"
     if before is None:
-        return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
+        return [Difference("definition", Cause.PENDING, made, "as rendered")]
     definition = as_applied(service, before, ignored).definition
     if definition != before.definition:
         return changed_definition(definition, before.definition)
@@ -148,7 +149,7 @@ def _unseen(
     # Something ignored has changed: its label is of the time before that.
     if before.mounted != service.mounted or ignored:
         return []
-    return [Difference("definition", Cause.DRIFT, "made by hand", "as rendered")]
+    return [Difference("definition", Cause.DRIFT, made, "as rendered")]
 
 
 def _named(sealed: Mapping[str, str]) -> Fields:
@@ -189,11 +190,12 @@ def _foreign_networks(service: ServiceSpec, container: Container, project: str) 
 
 
 def _difference(
-    stack: Comparison, service: ServiceSpec, difference: Difference, disruption: Disruption
+    stack: Comparison, container: Container, difference: Difference, disruption: Disruption
 ) -> Change:
+    service = stack.spec.services[container.service]
     is_drift = difference.cause is Cause.DRIFT
     values = (difference.before, difference.after)
-    reason = BY_HAND if is_drift else stack.asked_why
+    reason = stack.how_changed(container) if is_drift else stack.asked_why
     if values == ("(secret)", "(secret)") and not is_drift:
         variable = difference.field.partition(" ")[2]
         value = as_mapping(service.definition.get("environment"))[variable]
