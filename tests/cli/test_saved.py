@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from paisctl import plan_file
 from paisctl.cli.app import run
+from paisctl.plan import Plan
+from paisctl.saved_plan import digest_of
+from paisctl.transports.fake import FakeTransport, Reply
 from tests.cli.conftest import Session
-from tests.cli.test_hosts import applied
+from tests.cli.test_hosts import VAULT, applied
 from tests.cli.test_hosts import box as _box
-from tests.simulated.fleet import SimulatedFleet
+from tests.simulated import probe
+from tests.simulated.fleet import SimulatedFleet, rendered
+from tests.unit.test_execute import event
 
 box = _box
 Save = Callable[[str], None]
@@ -138,3 +145,96 @@ def test_a_device_goes_before_a_file_of_its_name(
 def test_nothing_to_do_is_a_plan_too(box: SimulatedFleet, session: Session) -> None:
     applied(box)
     session("saved-nothing", "paisctl plan -o plan.json", "paisctl apply plan.json")
+
+
+# --- carrying out, by hosts that play what a simulated one would do -----------------------------
+
+
+def play(box: SimulatedFleet, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> FakeTransport:
+    """Have the next connection find the host as it is, and then as a plan leaves it."""
+    before = probe.answer(box.hosts["box"])
+    box.apply(plan, VAULT)
+    stacks = [stack.name for host in plan.hosts for stack in host.stacks]
+    events = ["ready", "locking", "locked"]
+    said = "".join(event(kind) for kind in events)
+    said += "".join(event("waiting", name) + event("applied", name) for name in stacks)
+    after = said.encode() + event("observation").encode() + probe.answer(box.hosts["box"])
+    transport = FakeTransport([Reply(before), Reply(after)])
+    monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: transport)
+    return transport
+
+
+def test_just_what_was_saved_is_carried_out(
+    pending: SimulatedFleet,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save("plan.json")
+    saved = plan_file.read(Path("plan.json"))
+    INVENTORY.write_text(INVENTORY.read_text().replace('tag: "2.1"', 'tag: "2.2"'))
+    host = play(pending, monkeypatch, saved.plan)
+
+    assert run(["apply", "plan.json"]) == 0
+
+    sent = bytes(host.stdins[1])
+    assert b"example/app:2.1" in sent
+    assert b"example/app:2.2" not in sent
+    assert digest_of(saved.plan).encode() in sent
+    said = capsys.readouterr().out
+    assert "2.0 → 2.1" in said
+    assert said.endswith("Done: 1 stack applied on 1 host.\n")
+
+
+def test_what_is_not_as_the_plan_wanted_is_said(
+    pending: SimulatedFleet,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save("plan.json")
+    saved = plan_file.read(Path("plan.json"))
+    [host] = saved.plan.hosts
+    [stack] = host.stacks
+    idle = replace(stack, operations=())  # the host says it is done, and has done nothing
+    play(pending, monkeypatch, Plan((replace(host, stacks=(idle,)),)))
+
+    assert run(["apply", "plan.json"]) == 1
+
+    said = capsys.readouterr().out
+    assert said.count("applied, but it still differs") == len(host.changes) + 1  # its compose.yaml
+
+
+def test_what_was_left_alone_is_no_failure(
+    pending: SimulatedFleet,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pending.hosts["box"].files["stacks/web/motto.txt"] = ("0644", b"Bye\n")
+    assert run(["plan", "--ignore-drift", "-o", "plan.json"]) == 0
+    play(pending, monkeypatch, plan_file.read(Path("plan.json")).plan)
+    capsys.readouterr()
+
+    assert run(["apply", "plan.json"]) == 0
+
+    assert pending.hosts["box"].files["stacks/web/motto.txt"] == ("0644", b"Bye\n")
+    assert "Done: 1 stack applied on 1 host." in capsys.readouterr().out
+
+
+def test_a_host_that_moved_is_planned_anew(
+    pending: SimulatedFleet,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    save("plan.json")
+    pending.hosts["box"].files["stacks/web/motto.txt"] = ("0644", b"Bye\n")
+    anew = pending.plan(rendered([INVENTORY], Path()), VAULT)
+    play(pending, monkeypatch, anew)
+
+    assert run(["apply", "plan.json", "--replan-moved", "--yes"]) == 0
+
+    said = capsys.readouterr().out
+    assert "file stacks/web/motto.txt was edited" in said
+    assert "file motto.txt\n    drift, edited on the host" in said
+    assert pending.hosts["box"].files["stacks/web/motto.txt"] == ("0644", b"Hello\n")

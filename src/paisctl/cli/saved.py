@@ -63,10 +63,11 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
         if moved and not replan_moved:
             raise typer.Exit(1)
         if replan_moved:
-            plan, revision = replan(saved, session, moved), git_revision(fleet.directory)
+            plan = replan(saved, session, moved)
         typer.echo(human.plan(plan, show_diffs=True), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
         if plan != saved.plan:
+            revision = git_revision(fleet.directory)
             ask(how)
         carry_out(session, plan, how, fleet, revision)
