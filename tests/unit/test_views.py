@@ -92,13 +92,13 @@ def test_long_values_show_where_they_differ_on_one_line() -> None:
     ("shown", "summary"),
     [
         (plan(), "Nothing to do: 2 hosts as wanted."),
-        (plan(problem="gone"), "Nothing to do: 1 host as wanted; 1 host could not be read."),
+        (plan(problem="gone"), "Nothing to do: 1 host as wanted; 1 host could not be planned."),
         (plan(IMAGE), "Plan: 1 to change on 1 of 2 hosts."),
         (
             plan(IMAGE, MEMORY, problem="gone"),
-            "Plan: 1 to change, 1 to mend on 1 of 2 hosts. 1 host could not be read.",
+            "Plan: 1 to change, 1 to mend on 1 of 2 hosts. 1 host could not be planned.",
         ),
-        (Plan((HostPlan("k6", problem="x"),)), "No plan: none of 1 host could be read."),
+        (Plan((HostPlan("k6", problem="x"),)), "No plan: 1 host could not be planned."),
     ],
 )
 def test_the_last_line_sums_up(shown: Plan, summary: str) -> None:

@@ -141,12 +141,12 @@ def _diff_line(line: str) -> Text:
 
 def _summary(plan: Plan) -> str:
     hosts = plural(len(plan.hosts), "host")
-    unread = f"{plural(len(plan.problems), 'host')} could not be read" if plan.problems else ""
+    unplanned = f"{plural(len(plan.problems), 'host')} could not be planned"
     refused = f"{plural(len(plan.refused), 'stack')} refused" if plan.refused else ""
-    left_out = ", ".join(part for part in (unread, refused) if part)
+    left_out = ", ".join(part for part in (unplanned * bool(plan.problems), refused) if part)
     if not plan:
         if len(plan.problems) == len(plan.hosts):
-            return f"No plan: none of {hosts} could be read."
+            return f"No plan: {unplanned}."
         whole = sum(not (host.problem or host.refused) for host in plan.hosts)
         rest = f"; {left_out}" if left_out else ""
         return f"Nothing to do: {plural(whole, 'host')} as wanted{rest}."

@@ -26,7 +26,7 @@ _ENDS = {
 }
 
 
-def as_json(rows: Sequence[Row], standings: Sequence[Standing]) -> str:
+def as_json(rows: Sequence[Row], standings: Sequence[Standing] = ()) -> str:
     """One JSON document, with a line end."""
     services = [{key: value or None for key, value in asdict(row).items()} for row in rows]
     hosts = [_json(standing) for standing in standings]
@@ -55,7 +55,7 @@ def _json(standing: Standing) -> dict[str, Any]:
     return {"device": standing.device, "locked_by": locked, "unfinished": unfinished}
 
 
-def as_table(rows: Sequence[Row], standings: Sequence[Standing]) -> str:
+def as_table(rows: Sequence[Row], standings: Sequence[Standing] = ()) -> str:
     """One line per service, in columns; what is amiss with hosts; and a line that sums up."""
     services = [row for row in rows if not row.problem]
     styles = [_STYLES.get(row.state, "red") for row in services]
