@@ -80,11 +80,17 @@ class SavedPlan:
         Raises:
             PaisctlError: one has no value here, or another one.
         """
-        vault.require(self.secrets)
-        if self.key and self.key != vault.seal(""):
+        same_file = "apply it with the secrets file that it was made with"
+        missing = vault.missing(self.secrets)
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
+            raise PaisctlError(
+                f"the secrets file here lacks {names}, which the plan needs", same_file
+            )
+        if self.key and not (vault.key and self.key == vault.seal("")):
             raise PaisctlError(
                 "the secrets file here has another `digest_key` than the one the plan was made with",
-                f"apply it with that secrets file, or {SAVE_ANEW}",
+                f"{same_file}, or {SAVE_ANEW}",
             )
         changed = [name for name, seal in self.secrets.items() if seal != _value(vault, name)]
         if changed:

@@ -425,7 +425,11 @@ def test_a_host_that_is_as_wanted_may_move(applied: SimulatedFleet) -> None:
             Vault({"db_password": "battery staple"}, "key"),
             "`db_password` has another value now than when the plan was made",
         ),
-        (Vault({}, "key"), "these secrets have no value yet: db_password"),
+        (Vault({}, ""), "the secrets file here lacks `db_password`, which the plan needs"),
+        (
+            Vault(VAULT.values, ""),
+            "the secrets file here has another `digest_key` than the one the plan was made with",
+        ),
         (
             Vault(VAULT.values, "another"),
             "the secrets file here has another `digest_key` than the one the plan was made with",
