@@ -75,10 +75,7 @@ def plan(
     _require_writable(out)
     desired = pipeline.desire(settings(context).inventory)
     chosen, stacks = choose(desired, devices, on, stack)
-    with (
-        watch_probes() as listener,
-        pipeline.session(desired, chosen, listener, texts=diff) as session,
-    ):
+    with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
         found = session.plan(stacks, scope)
     typer.echo(json.plan(found) if as_json else human.plan(found, show_diffs=diff), nl=False)
     _save(out, found, session, desired.fleet, stacks, scope)
