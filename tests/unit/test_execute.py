@@ -199,6 +199,65 @@ def test_hosts_work_in_one_common_order() -> None:
     assert orders == [["b", "a"], ["d", "c"]]
 
 
+def test_a_host_that_is_being_changed_by_others_holds_all_back() -> None:
+    held = "it is being changed by ann@laptop (apply)"
+    busy = FakeTransport(
+        [Reply((event("ready") + event("locking") + event("held", detail=held)).encode())]
+    )
+    free = FakeTransport([Reply((event("ready") + event("locking") + event("withdrawn")).encode())])
+    results, _ = run([host("k6", a=[]), host("m7", b=[])], {"k6": busy, "m7": free})
+    assert (results["k6"].problem, results["m7"].problem) == (held, "")
+    assert "paisctl unlock k6" in results["k6"].hint
+    assert ends(results) == {
+        "k6/a": ("skipped", f"k6: {held}"),
+        "m7/b": ("skipped", f"k6: {held}"),
+    }
+    assert b"lock" not in bytes(free.stdins[0][-5:])
+
+
+def test_hosts_are_locked_in_one_order_and_none_begins_before_all_are() -> None:
+    coordinator = Coordinator(["k6", "m7"], {("k6", "a"): []})
+    words: list[str] = []
+
+    def second() -> None:
+        coordinator.may_lock("m7")
+        words.append("m7 may lock")
+        coordinator.locked("m7")
+
+    def begin() -> None:
+        coordinator.may_begin(("k6", "a"))
+        words.append("k6/a begins")
+
+    threads = [threading.Thread(target=each) for each in (second, begin)]
+    for thread in threads:
+        thread.start()
+    assert coordinator.may_lock("k6") is Word.LOCK
+    words.append("k6 locks")
+    coordinator.locked("k6")
+    for thread in threads:
+        thread.join(timeout=10)
+    assert words == ["k6 locks", "m7 may lock", "k6/a begins"]
+
+
+def test_what_was_applied_may_still_be_rolled_back() -> None:
+    transport = says(
+        event("waiting", "a") + event("applied", "a"),
+        event("waiting", "b"),
+        event("broken", "b", step="wait for b", detail="b: unhealthy", log=["oops"]),
+        event("going-back", "b", detail="7"),
+        event("rolled-back", "b") + event("rolled-back", "a"),
+        event("skipped", "c", detail="the host went back to generation 7"),
+    )
+    results, _ = run([host("k6", a=[], b=[], c=[])], {"k6": transport})
+    assert ends(results) == {
+        "k6/a": ("rolled-back", ""),
+        "k6/b": ("rolled-back", "b: unhealthy"),
+        "k6/c": ("skipped", "the host went back to generation 7"),
+    }
+    assert results["k6"].generation == 7
+    assert results["k6"].stacks["b"].log == ("oops",)
+
+
 def test_a_circle_is_refused() -> None:
     plan = [host("one", a=[("two", "b")]), host("two", b=[("one", "a")])]
     with pytest.raises(UsageError, match="in a circle"):

@@ -57,15 +57,15 @@ begin_run() {
   exec 3>&1 4<&0
   PATH=$PATH:$(dirname "$DOCKER")
   unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES COMPOSE_ENV_FILES COMPOSE_REMOVE_ORPHANS
-  STACK='' STEP='' heart='' stopped='' obstacle='' outcomes='' changed='' touched='' stranded=''
+  STACK='' STEP='' stopped='' obstacle='' outcomes='' changed='' touched='' stranded=''
   echo "$$" >"$STAGING/process"
+  start_heartbeat
   mkdir -p "$ROOT/stacks" || give_up "$ROOT/stacks cannot be made"
   real_root=$(cd -P "$ROOT" && pwd -P)
   emit locking '' ''
   ask_for_word
   [ "$word" = lock ] || withdraw
   take_lock || give_up "$problem" held
-  start_heartbeat
   is_as_planned || give_up 'it was changed since the plan was made' moved
   drop_leftovers
   note began ''

@@ -31,7 +31,6 @@ take_lock() {
 
 # Whole from its first moment, and by one of us only: link(2) does not replace.
 claim_lock() {
-  started=$(date +%s)
   describe_lock >"$STAGING/lock" && ln "$STAGING/lock" "$ROOT/lock" 2>/dev/null
 }
 
@@ -103,20 +102,21 @@ holds_lock() {
 } 2>/dev/null
 
 release_lock() {
-  [ ! "$heart" ] || kill "$heart" 2>/dev/null
+  kill "$heart" 2>/dev/null
   ! holds_lock || rm -f "$ROOT/lock"
 }
 
 # Signs of life, and an eye on whoever gives the word: a laptop that was closed says nothing any
 # more, and its connection may stand for hours.
 start_heartbeat() {
+  started=$(date +%s)
   beat >/dev/null 2>&1 3>&- 4<&- </dev/null &
   heart=$!
 }
 
 beat() {
-  while sleep "$HEARTBEAT" && kill -0 "$$" && holds_lock; do
-    describe_lock >"$STAGING/beat" && holds_lock && mv -f "$STAGING/beat" "$ROOT/lock"
+  while sleep "$HEARTBEAT" && kill -0 "$$"; do
+    holds_lock && describe_lock >"$STAGING/beat" && holds_lock && mv -f "$STAGING/beat" "$ROOT/lock"
     if [ -f "$STAGING/asking" ] && is_silent; then
       kill "$(cat "$STAGING/relay")"
     fi

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
+import tarfile
 import threading
+import time
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,8 @@ from paisctl.desired import GateSpec
 from paisctl.events import Event, HostEnded, HostResult, Outcome, StackEnded, StepStarted
 from paisctl.execute import execute
 from paisctl.execution.conduct import Conduct
-from paisctl.execution.delivery import Run, pack
+from paisctl.execution.delivery import Delivery, Run, pack
+from paisctl.hostside import assignments, script
 from paisctl.operation import (
     CheckFile,
     DisconnectNetwork,
@@ -506,6 +511,96 @@ def test_a_host_that_is_left_alone_finishes_its_stack_and_stops(host: Host) -> N
     assert not (host.root / "stacks/b").exists()
     assert not (host.root / "lock").exists()
     assert not (host.root / "staging").exists()
+
+
+def quickened(delivery: Delivery, root: Path) -> Delivery:
+    """A delivery whose host loses its patience after seconds instead of a minute."""
+    packed, renewed = io.BytesIO(delivery.archive), io.BytesIO()
+    with tarfile.open(fileobj=packed) as old, tarfile.open(fileobj=renewed, mode="w") as new:
+        for member in old:
+            content = old.extractfile(member)
+            assert content
+            text = content.read().replace(b"HEARTBEAT=5", b"HEARTBEAT=1")
+            text = text.replace(b"LEASE=60", b"LEASE=2")
+            member.size = len(text)
+            new.addfile(member, io.BytesIO(text))
+    archive = renewed.getvalue()
+    settings = assignments(
+        ROOT=str(root), RUN="run-1", SIZE=str(len(archive)), DIGEST=sha256(archive).hexdigest()
+    )
+    program = settings + script("digest.sh") + script("receive.sh")
+    return Delivery(program.encode(), archive)
+
+
+def test_a_laptop_that_was_closed_is_not_waited_for(dash_host: Host) -> None:
+    """Its connection stands, but nobody says anything any more."""
+    dash_host.program("docker", engine(WELL))
+    target = dash_host.target()
+    plan = HostPlan("box", (stack(COMPOSE), stack(COMPOSE, name="b")))
+    delivery = quickened(pack(plan, target, probe(target), VAULT, RUN), dash_host.root)
+    channel = dash_host.transport.open("sh -s")
+    channel.write(delivery.receive)
+    lines = channel.lines()
+    assert "ready" in next(lines)
+    channel.write(delivery.archive + b"lock\ngo\n")
+    said = [json.loads(line.removeprefix("@paisctl ")) for line in lines if '"event"' in line]
+    ends = [(e["event"], e["stack"]) for e in said if e["event"] in ("applied", "skipped")]
+    assert ends == [("applied", "a"), ("skipped", "b")]
+    assert channel.wait() == 0
+    assert not (dash_host.root / "lock").exists()
+    assert not (dash_host.root / "staging").exists()
+
+
+def test_a_controller_that_says_it_is_there_is_waited_for(dash_host: Host) -> None:
+    dash_host.program("docker", engine(WELL))
+    target = dash_host.target()
+    plan = HostPlan("box", (stack(COMPOSE),))
+    delivery = quickened(pack(plan, target, probe(target), VAULT, RUN), dash_host.root)
+    channel = dash_host.transport.open("sh -s")
+    channel.write(delivery.receive)
+    lines = channel.lines()
+    assert "ready" in next(lines)
+    channel.write(delivery.archive + b"lock\n")
+    for _ in range(12):
+        time.sleep(0.5)
+        channel.write(b"here\n")
+    channel.write(b"go\n")
+    assert any('"applied"' in line for line in lines)
+    assert channel.wait() == 0
+
+
+def test_a_run_survives_the_death_of_what_started_it(host: Host) -> None:
+    """As Tailscale SSH kills a command when its connection ends."""
+    host.program("docker", engine(WELL, more="  pull*) sleep 0.5 ;;"))
+    target = host.target()
+    plan = HostPlan("box", (stack(Pull("x"), COMPOSE), stack(COMPOSE, name="b")))
+    delivery = pack(plan, target, probe(target), VAULT, RUN)
+    with subprocess.Popen(
+        ["sh", "-s"],
+        env={"PATH": host.search, "HOME": str(host.home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(delivery.receive)
+        process.stdin.flush()
+        assert b"ready" in process.stdout.readline()
+        process.stdin.write(delivery.archive + b"lock\ngo\n")
+        process.stdin.flush()
+        while b"pull x" not in process.stdout.readline():
+            pass
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdin.close()
+        process.stdout.close()
+    deadline = time.monotonic() + 20
+    while (host.root / "staging").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert set(json.loads((host.root / "manifest.json").read_text())["stacks"]) == {"a"}
+    assert not (host.root / "lock").exists()
+    audit = json.loads((host.root / "audit.log").read_text().splitlines()[-1])
+    assert audit["outcome"] == "stopped"
 
 
 def test_a_damaged_delivery_changes_nothing(host: Host) -> None:
