@@ -64,7 +64,7 @@ class SshChannel:
     def write(self, data: bytes) -> None:
         try:
             self._channel.sendall(data)
-        except OSError as error:
+        except (OSError, EOFError) as error:
             # With the connection alive, it is the command that has closed its stdin.
             self._check_connection(error)
 
