@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,7 +109,7 @@ def _save(
         scope=scope,
     )
     plan_file.write(saved, out)
-    typer.echo(f"saved to {out}; next: paisctl apply {out}", err=True)
+    typer.echo(f"saved to {out}; next: paisctl apply {shlex.quote(str(out))}", err=True)
 
 
 def _detailed(plan: Plan) -> int:

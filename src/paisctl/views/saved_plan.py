@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -64,4 +65,4 @@ def _moved_lines(
         f"Refused: {len(found)} of {changing} {is_not} as the plan found it. Nothing was changed.",
         "bold",
     )
-    yield Text(f"next: paisctl apply {path} --replan-moved")
+    yield Text(f"next: paisctl apply {shlex.quote(str(path))} --replan-moved")
