@@ -67,7 +67,7 @@ def _unproven_host(plan: HostPlan, before: HostState, after: HostState, vault: V
 
 def unrestored(
     rolled_back: Mapping[str, frozenset[str]],
-    before: Mapping[str, HostState],
+    before: Mapping[str, HostSpec],
     after: Mapping[str, HostState],
     vault: Vault,
 ) -> Plan:
@@ -75,18 +75,13 @@ def unrestored(
 
     Args:
         rolled_back: the stacks, by device.
-        before: the hosts as they were before the apply.
+        before: what the hosts had been given before the apply.
         after: the hosts as they are now.
         vault: the secrets, for comparing keyed digests.
     """
     return Plan(
         tuple(
-            reconcile_host(
-                kept_host(device, after[device].root, parse_manifest(before[device].manifest)),
-                after[device],
-                vault,
-                stacks,
-            )
+            reconcile_host(before[device], after[device], vault, stacks)
             for device, stacks in rolled_back.items()
             if stacks
         )

@@ -79,7 +79,7 @@ class Session:
         """
         results = execute(plan, self.targets, self.states, self.vault, listener, conduct)
         if transaction and has_failed(results):
-            back = way_back(results, self.states, self.vault)
+            back = way_back(results, self._applied(), self.vault)
             after = {host.device: results[host.device].state for host in back.hosts}
             states = {device: state for device, state in after.items() if state}
             conduct = replace(conduct, command=f"undo {conduct.command}", rollback=False)
@@ -100,7 +100,7 @@ class Session:
             plan,
             results,
             unproven(plan, self.states, after, self.vault),
-            unrestored(rolled_back, self.states, after, self.vault),
+            unrestored(rolled_back, self._applied(), after, self.vault),
         )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from paisctl.desired import HostSpec
 from paisctl.events import HostResult, Outcome, StackEnded
-from paisctl.kept import kept_host
 from paisctl.manifest import parse_manifest
 from paisctl.observed import HostState
 from paisctl.plan import HostPlan, Plan
@@ -23,7 +23,7 @@ def has_failed(results: Mapping[str, HostResult]) -> bool:
 
 
 def way_back(
-    results: Mapping[str, HostResult], before: Mapping[str, HostState], vault: Vault
+    results: Mapping[str, HostResult], before: Mapping[str, HostSpec], vault: Vault
 ) -> Plan:
     """The plan that takes all stacks that were applied to where they were.
 
@@ -32,20 +32,18 @@ def way_back(
 
     Args:
         results: how the apply ended; the states in it are the hosts as they are now.
-        before: the hosts as they were.
+        before: what the hosts had been given before.
         vault: the secrets, for comparing keyed digests.
     """
     plans = (_way_back(result, before[device], vault) for device, result in results.items())
     return Plan(tuple(plan for plan in plans if plan.stacks))
 
 
-def _way_back(result: HostResult, before: HostState, vault: Vault) -> HostPlan:
+def _way_back(result: HostResult, before: HostSpec, vault: Vault) -> HostPlan:
     stacks = frozenset(n for n, end in result.stacks.items() if end.outcome is Outcome.APPLIED)
-    manifest = parse_manifest(before.manifest)
-    if not stacks or not manifest.generation or result.state is None:
+    if not stacks or not before.stacks or result.state is None:
         return HostPlan(result.device)
-    kept = kept_host(result.device, result.state.root, manifest)
-    return reconcile_host(kept, result.state, vault, stacks)
+    return reconcile_host(before, result.state, vault, stacks)
 
 
 def merged(
