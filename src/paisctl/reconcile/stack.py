@@ -39,7 +39,7 @@ def plan_stack(stack: Comparison, scope: Scope = Scope.ALL) -> PlannedStack:
     found = [*others, *compose_file_findings(stack, others)]
     planned = [finding for finding in found if finding.is_in(scope)]
     changes = [finding.change for finding in planned if finding.change]
-    if not changes and not stack.was_applied and scope.covers(Cause.PENDING):
+    if not changes and not stack.was_applied:
         changes = [_record(stack)]
     needed = Needed()
     for finding in planned:
