@@ -33,9 +33,9 @@ def execute(
 ) -> dict[str, HostResult]:
     """Apply a plan to all hosts that it changes, side by side, with one execution on each.
 
-    All hosts are locked before any is changed. A stack begins when the stacks of the plan that it needs have been applied, and is skipped when
-    one of them was not, or is on a host that could not be read. An interrupt lets every host finish
-    the stack it is in, and goes on up.
+    All hosts are locked before any is changed. A stack begins when the stacks of the plan that it
+    needs have been applied, and is skipped when one of them was not, or is on a host that could not
+    be read. An interrupt lets every host finish the stack it is in, and goes on up.
 
     Args:
         plan: what to do.
@@ -50,19 +50,17 @@ def execute(
         UsageError: the plan's stacks need one another in a circle.
     """
     hosts = in_common_order(plan)
-    devices = [host.device for host in hosts]
-    coordinator = Coordinator(devices, needs_within(plan), [h.device for h in plan.problems])
-    listener = one_at_a_time(listener)
-    run = _run(conduct)
+    coordinator = Coordinator(
+        [host.device for host in hosts], needs_within(plan), [host.device for host in plan.problems]
+    )
+    listener, run = one_at_a_time(listener), _run(conduct)
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
+    talks = (
+        Conversation(h, targets[h.device], states[h.device], vault, coordinator, listener)
+        for h in hosts
+    )
     futures = [
-        start_thread(
-            Conversation(
-                host, targets[host.device], states[host.device], vault, coordinator, listener
-            ).hold,
-            delivery,
-        )
-        for host, delivery in zip(hosts, deliveries, strict=True)
+        start_thread(*each) for each in zip((t.hold for t in talks), deliveries, strict=True)
     ]
     return {result.device: result for result in _results(futures, coordinator)}
 
