@@ -30,6 +30,7 @@ class Mark:
 
 
 _LONGEST = 2000  # characters of a message
+_MANY_PROBLEMS = 5000
 _MANY = 60  # names in a list of what is known
 _LONG = 80  # characters; nobody mistypes a name that long
 
@@ -64,6 +65,7 @@ class Diagnostics:
     """A collection of problems; iterating yields them merged and sorted by place."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    is_full: bool = False  # further problems are not collected
 
     def error(
         self,
@@ -94,6 +96,12 @@ class Diagnostics:
         hint: str | None,
         related: Iterable[tuple[str, Mark]],
     ) -> None:
+        if self.is_full:
+            return
+        if len(self.items) >= _MANY_PROBLEMS:
+            self.is_full = True
+            severity, code, related = Severity.ERROR, "too-many", ()
+            message, hint = f"more than {_MANY_PROBLEMS:,} problems", "mend these first"
         short, hint = _shortened(message), _shortened(hint) if hint else None
         self.items.append(Diagnostic(severity, code, short, mark, hint, tuple(related)))
 

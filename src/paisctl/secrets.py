@@ -18,7 +18,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -32,6 +32,7 @@ _BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _SECRET_NAME = re.compile(r"PASS(WORD|WD)?|SECRET|TOKEN|CREDENTIAL|API_?KEY|PRIVATE", re.IGNORECASE)
 _DIGEST_KEY = "digest_key"
 _TELLING = 4  # characters
+_MAX_BYTES = 1024 * 1024  # of the secrets file
 
 
 def token(name: str) -> str:
@@ -172,17 +173,45 @@ def load_vault(path: Path) -> Vault:
     """
     if not path.exists():
         return Vault({}, "")
-    mode = stat.S_IMODE(path.stat().st_mode)
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise PaisctlError(f"{path} is not a regular file")
     if mode & 0o077:
-        raise PaisctlError(f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}")
+        by_others = f"{path} can be read by others (mode {stat.S_IMODE(mode):04o})"
+        raise PaisctlError(by_others, f"chmod 600 {path}")
     try:
-        data = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError):
+        data = _read_mapping(path)
+    except (yaml.YAMLError, ValueError):
         # The parser's own message quotes the line it stopped at, which holds a secret.
         raise PaisctlError(f"{path} is not valid YAML") from None
-    if not isinstance(data, dict) or not all(isinstance(v, str) for v in data.values()):
+    if not (isinstance(data, dict) and all(map(_is_text, (*data, *data.values())))):
         raise PaisctlError(f"{path} is not a mapping of secret names to texts")
     return Vault({k: v for k, v in data.items() if k != _DIGEST_KEY}, data.get(_DIGEST_KEY, ""))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value  # which no process can be given
+
+
+def _read_mapping(path: Path) -> Any:
+    """The data of a secrets file; None when it nests, as no mapping of names to texts does."""
+    with path.open("rb") as stream:
+        text = stream.read(_MAX_BYTES + 1).decode("utf-8")
+    if len(text) > _MAX_BYTES:
+        raise PaisctlError(f"{path} has more than {_MAX_BYTES // 1024**2} MiB")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        if depth > 1 or isinstance(event, yaml.AliasEvent):
+            return None
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    lines: dict[object, int] = {}
+    for name, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        line = name.start_mark.line + 1
+        if lines.setdefault(name.value, line) != line:
+            message = f"{path} gives one name two values, in lines {lines[name.value]} and {line}"
+            raise PaisctlError(message, "remove one of them")
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 def init_secrets(path: Path, lengths: Mapping[str, int]) -> list[str]:

@@ -37,7 +37,9 @@ def validate(model: type[M], source: Source, diagnostics: Diagnostics, at: Path_
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        for detail in error.errors():
+        for detail in error.errors(include_url=False):
+            if diagnostics.is_full:
+                break
             _report(detail, model, source, diagnostics, at)
         return None
 
