@@ -85,11 +85,13 @@ withdraw() {
   exit 0
 }
 
+# Last of all the lock: until then nobody else begins. Who writes into STAGING must end before it.
 leave() {
   cd /
+  { kill "$heart" "$(cat "$STAGING/relay")"; wait "$heart"; } 2>/dev/null
   rm -rf "$STAGING"
   rmdir "$ROOT/staging" 2>/dev/null
-  release_lock
+  ! holds_lock || rm -f "$ROOT/lock"
 }
 
 # The next word of the controller; none when it has gone.
@@ -112,14 +114,16 @@ is_as_planned() {
   [ "${now%% *}" = "$PLANNED" ]
 }
 
-# What runs that broke off have left: there are secrets in it.
+# What runs that broke off have left: there are secrets in it. Others may wait, or still arrive.
 drop_leftovers() {
   for left in "$ROOT"/staging/*; do
+    [ "$left" != "$STAGING" ] || continue
     process=''
     read -r process 2>/dev/null <"$left/process"
-    if [ "$left" != "$STAGING" ] && ! exists "$process"; then
-      rm -rf "$left"
-    fi
+    case $(command_of "${process:-none}") in
+      */run.sh* | 'sh -s'*) ;;
+      *) rm -rf "$left" ;;
+    esac
   done
 }
 

@@ -69,24 +69,22 @@ is_abandoned() {
   [ $(($(date +%s) - ${heartbeat:-0})) -gt "$LEASE" ]
 }
 
-exists() {
-  [ "$1" ] && { [ -d "/proc/$1" ] || kill -0 "$1"; }
-} 2>/dev/null
-
 # 0: the process is a run of ours; 1: it is not, or not any more; 2: nobody knows. Its number may be
 # another's after a restart of the host, so its command is looked at.
 is_applying() {
-  if [ -r "/proc/$1/cmdline" ]; then
-    grep -q /run.sh "/proc/$1/cmdline"
-  elif [ -r /proc/self/cmdline ]; then
-    return 1
-  elif command=$(ps -p "$1" -o command=); then
-    case $command in
-      */run.sh*) ;;
-      *) return 1 ;;
-    esac
+  running=$(command_of "$1")
+  [ $? -ne 2 ] || return 2
+  case $running in
+    */run.sh*) ;;
+    *) return 1 ;;
+  esac
+}
+
+command_of() {
+  if [ -r /proc/self/cmdline ]; then
+    tr '\000' ' ' <"/proc/$1/cmdline"
   elif command -v ps >/dev/null; then
-    return 1
+    ps -p "$1" -o command=
   else
     return 2
   fi
@@ -100,11 +98,6 @@ holds_lock() {
     *) return 1 ;;
   esac
 } 2>/dev/null
-
-release_lock() {
-  kill "$heart" 2>/dev/null
-  ! holds_lock || rm -f "$ROOT/lock"
-}
 
 # Signs of life, and an eye on whoever gives the word: a laptop that was closed says nothing any
 # more, and its connection may stand for hours.
