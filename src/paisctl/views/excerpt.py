@@ -63,9 +63,9 @@ def excerpt(line: str, mark: Mark, room: int) -> tuple[str, int, int]:
         width = len(line.strip())
     before, marked, after = line[:start], line[start : start + width], line[start + width :]
     before, marked, after = (clean(part.expandtabs(_TAB)) for part in (before, marked, after))
-    marked = _cut(marked, room - 2)
+    indent = min(len(before) - len(before.lstrip()), room // 2)
+    marked = _cut(marked, room - indent - 2)
     if _cells(before) + _cells(marked) > room - 1:
-        indent = len(before) - len(before.lstrip())
         keep = max(room - _cells(marked) - indent - 2, 0)
         before = before[:indent] + _ELLIPSIS + (before[-keep:].lstrip() if keep else "")
     after = _cut(after, room - _cells(before) - _cells(marked))
