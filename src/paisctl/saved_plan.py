@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from paisctl import __version__
-from paisctl.desired import HostSpec
+from paisctl.desired import HostSpec, Ignored
 from paisctl.document import encode
 from paisctl.errors import PaisctlError
 from paisctl.fingerprint import Fingerprint, take_fingerprint, what_moved
@@ -27,12 +27,14 @@ SAVE_ANEW = "save a new plan: paisctl plan -o FILE"
 class SavedHost:
     """One host's plan. `root` is the directory as the inventory had it, perhaps with `~/`.
 
-    A host that the plan leaves as it is has no fingerprint.
+    A host that the plan leaves as it is has no fingerprint. `ignored` is what the inventory left
+    alone there: going back must not make it good, either.
     """
 
     root: str
     plan: HostPlan
     fingerprint: Fingerprint | None = None
+    ignored: tuple[Ignored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ class SavedPlan:
     @property
     def wanted(self) -> dict[str, HostSpec]:
         """What is wanted of the hosts that have changes, as far as the plan is about them."""
-        hosts = self.changing.items()
-        return {device: wanted_host(host.plan, host.root) for device, host in hosts}
+        return {
+            device: replace(wanted_host(host.plan, host.root), ignored=host.ignored)
+            for device, host in self.changing.items()
+        }
 
     def require_secrets(self, vault: Vault) -> None:
         """Insist on the secrets that the plan was made with.
@@ -158,9 +162,9 @@ def save(
 
 
 def _saved_host(plan: HostPlan, basis: Basis) -> SavedHost:
-    state = basis.states[plan.device]
+    wanted, state = basis.hosts[plan.device], basis.states[plan.device]
     fingerprint = take_fingerprint(plan, state, basis.vault) if plan.changes else None
-    return SavedHost(basis.hosts[plan.device].root, plan, fingerprint)
+    return SavedHost(wanted.root, plan, fingerprint, wanted.ignored)
 
 
 def digest_of(plan: Plan) -> str:

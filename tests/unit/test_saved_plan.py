@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paisctl import plan_file
+from paisctl.desired import Ignored
 from paisctl.document import Unfit, decode, encode, word_of
 from paisctl.errors import PaisctlError, UsageError
 from paisctl.operation import InstallFile, Operation
@@ -405,6 +406,17 @@ def test_an_image_that_the_plan_pulls_may_be_there_already() -> None:
             fleet.hosts["box"].images[operation.image] = image(operation.image)  # type: ignore[union-attr]
     assert fleet.hosts["box"].images
     assert plan.moved(session(fleet).states, VAULT) == {}
+
+
+def test_what_the_inventory_ignores_is_known_later(
+    box: SimulatedHost, applied: SimulatedFleet
+) -> None:
+    assert box
+    limit = Ignored("web", "service app", "memory limit", "autoscaled")
+    found = session(applied)
+    found = replace(found, hosts={"box": replace(WANTED["box"], ignored=(limit,))})
+    plan = plan_file.parse(plan_file.as_text(saved(found)), "p")
+    assert plan.wanted["box"].ignored == (limit,)
 
 
 def test_a_host_that_is_as_wanted_may_move(applied: SimulatedFleet) -> None:
