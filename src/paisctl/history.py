@@ -91,26 +91,31 @@ class Run:
 
 def current_generation(state: HostState) -> int:
     """The generation a host is at; 0 when nothing was applied, or its manifest is damaged."""
+    return _current(state).generation
+
+
+def _current(state: HostState) -> Manifest:
     try:
-        return parse_manifest(state.manifest).generation
+        return parse_manifest(state.manifest)
     except UnusableManifest:
-        return 0
+        return Manifest()
 
 
 def generations_of(state: HostState) -> list[Generation]:
     """The generations of a host that was read with its history, the newest first."""
-    current = current_generation(state)
+    current = _current(state)
     found = [_generation(kept, current, state) for kept in state.generations]
-    if current and current not in {generation.number for generation in found}:
-        found.append(Generation(current, is_current=True, problem="nothing is kept of it"))
+    number = current.generation
+    if number and number not in {generation.number for generation in found}:
+        found.append(Generation(number, is_current=True, problem="nothing is kept of it"))
     return sorted(found, key=lambda generation: -generation.number)
 
 
-def _generation(kept: KeptGeneration, current: int, state: HostState) -> Generation:
+def _generation(kept: KeptGeneration, current: Manifest, state: HostState) -> Generation:
     record = _object(kept.record)
     generation = Generation(
         kept.number,
-        kept.number == current,
+        kept.number == current.generation,
         _text(record, "started"),
         _origin(record),
         _texts(record.get("changed")),
@@ -120,9 +125,9 @@ def _generation(kept: KeptGeneration, current: int, state: HostState) -> Generat
     except UnusableManifest as error:
         return replace(generation, problem=str(error))
     generation = replace(generation, stacks=tuple(manifest.stacks))
-    if kept.number > current:
+    if kept.number > current.generation:
         return replace(generation, problem="the run that began it did not finish it")
-    if missing := missing_stacks(manifest, state.kept_files):
+    if missing := _missing_stacks(manifest, current, state.kept_files):
         return replace(generation, problem=f"kept files are missing: {', '.join(missing)}")
     problem = "" if record else "its record.json is damaged"
     return replace(generation, is_usable=True, problem=problem)
@@ -141,12 +146,14 @@ def manifest_of(kept: KeptGeneration) -> Manifest:
     return manifest
 
 
-def missing_stacks(manifest: Manifest, kept_files: frozenset[str]) -> list[str]:
-    """The stacks of a generation of which the host does not have all files any more."""
+def _missing_stacks(manifest: Manifest, current: Manifest, kept_files: frozenset[str]) -> list[str]:
+    """The stacks of a generation that are other ones now, and whose files are not all there."""
+    now = {stack.revision for stack in current.stacks.values()}
     return [
         name
         for name, stack in manifest.stacks.items()
-        if not kept_files.issuperset(
+        if stack.revision not in now
+        and not kept_files.issuperset(
             f"{name}/{stack.revision}/files/{path}" for path in stack.files
         )
     ]

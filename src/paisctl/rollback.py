@@ -20,6 +20,7 @@ from paisctl.inventory.load import Fleet
 from paisctl.kept import kept_host
 from paisctl.observe import observe
 from paisctl.observed import HostState
+from paisctl.operation import TakeKept
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile import reconcile_host
 from paisctl.rendering.render import bare_host
@@ -79,7 +80,24 @@ class Rollback:
         session, aim = self.session, self.aims[device]
         state = session.states[device]
         plan = reconcile_host(session.hosts[device], state, session.vault, frozenset(stacks))
+        if missing := _missing(plan, state):
+            said = f"kept files are missing: {', '.join(missing)}"
+            problem = f"there is no way back to generation {aim.number}: {said}"
+            return HostPlan(device, problem=problem, hint=f"paisctl history {device}")
         return describe_plan(plan, aim, state, session.vault)
+
+
+def _missing(plan: HostPlan, state: HostState) -> list[str]:
+    """The stacks for which the host does not have all files that their plan takes."""
+    return [
+        stack.name
+        for stack in plan.stacks
+        for operation in stack.operations
+        if isinstance(operation, TakeKept)
+        and not state.kept_files.issuperset(
+            f"{stack.name}/{operation.revision}/files/{path}" for path in operation.paths
+        )
+    ]
 
 
 @contextmanager

@@ -98,8 +98,14 @@ def test_a_damaged_history(third: RememberingHost, session: Session) -> None:
         "paisctl diff box --generation 4",
         "paisctl diff box --generation 1",
     )
+
+
+def test_a_history_that_was_lost(third: RememberingHost, session: Session) -> None:
+    """What a stack still is need not be kept to go back to it, unless somebody has edited it."""
     third.kept.clear()
-    session("history-lost", "paisctl rollback box --to 1")
+    session("history-lost", "paisctl rollback box", "paisctl rollback box --to 1")
+    third.files["stacks/db/compose.yaml"] = ("0644", b"services: {}")
+    session("history-lost-edited", "paisctl rollback box --to 1")
 
 
 @pytest.mark.usefixtures("third")

@@ -116,8 +116,10 @@ def test_a_damaged_generation_says_so(generation: KeptGeneration, problem: str) 
 
 
 def test_a_generation_whose_files_are_gone_says_so() -> None:
-    [current] = generations_of(host(kept(2), kept_files=frozenset()))
-    assert current.problem == "kept files are missing: web"
+    older = kept(1, manifest=manifest(1).replace('"mode": "0644"', '"mode": "0600"'))
+    current, before = generations_of(host(older, kept(2), kept_files=frozenset()))
+    assert (current.problem, before.problem) == ("", "kept files are missing: web")
+    assert (current.is_usable, before.is_usable) == (True, False)
 
 
 def test_a_generation_of_which_nothing_is_kept_is_listed() -> None:
