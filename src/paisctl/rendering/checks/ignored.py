@@ -23,7 +23,9 @@ def check_ignored(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) ->
             if not _is_for(entry, path, device, rendered):
                 known = device.device.stacks if path[0] == "devices" else rendered.catalog.stacks
                 where = f" on {device.name}" if path[0] == "devices" else ""
-                check.refuse("stack", entry.stack, f"there is no stack `{entry.stack}`{where}", known)
+                check.refuse(
+                    "stack", entry.stack, f"there is no stack `{entry.stack}`{where}", known
+                )
             elif host and entry.stack in host.stacks:
                 check.within(entry, host.stacks[entry.stack])
 
