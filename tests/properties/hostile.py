@@ -160,6 +160,8 @@ def shapes(base: str, size: int) -> dict[str, str]:
         "braces": f"{base}x: {_filled('{a: ', room)}",
         "dashes": f"{base}x:\n  {_filled('- ', room)}",
         "question marks": f"{base}x:\n  {_filled('? ', room)}",
+        "brackets that close": f"{base}x: {'[' * min(room // 2, 45_000)}{']' * min(room // 2, 45_000)}",
+        "no more dashes than values": f"{base}x:\n  {_filled('- ', min(room, 90_000))}",
         "steps": base + "".join(f"{' ' * n}a:\n" for n in range(int((2 * room) ** 0.5) - 4)),
         "one long word": f"{base}x: {_filled('a', room)}",
         "one long key": f"{base}{_filled('a', room)}: x",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from paisctl.inventory.types import parse_duration, parse_size
 from paisctl.rendering.bundle import Variable
 from paisctl.rendering.values import coerce
 from paisctl.secrets import token
@@ -31,3 +32,17 @@ def test_secrets_in_lists_and_mappings_are_tokens(kind: str, said: Any, seen: An
 def test_an_unknown_secret_in_a_mapping_is_named() -> None:
     with pytest.raises(ValueError, match="unknown secret `kye`; did you mean `key`"):
         coerce(variable("mapping"), {"A": {"secret": "kye"}}, ["key"])
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 400, "9" * 400 + "g", "9" * 30, "8388608t", 2**63, "0", "0.1"]
+)
+def test_sizes_that_nobody_can_count(value: Any) -> None:
+    with pytest.raises(ValueError, match="is not a size"):
+        parse_size(value)
+
+
+@pytest.mark.parametrize("value", ["9" * 400 + "s", "9999999h", "1h" * 3_000_000])
+def test_durations_that_nobody_can_count(value: str) -> None:
+    with pytest.raises(ValueError, match="longer than Docker can count"):
+        parse_duration(value)

@@ -25,16 +25,16 @@ def check_access(device: FleetDevice, diagnostics: Diagnostics) -> None:
             message = f"`{value}` cannot be used as `{key}` of SSH"
             hint = "it may hold no blanks, quotes or brackets, no other signs that mean something "
             hint += "to a shell, and begin with no dash"
-            diagnostics.error("bad-value", message, device.mark("ssh", key), hint)
+            diagnostics.error("bad-value", message, device.source.mark(("ssh", key)), hint)
     paths = {"identity_file": ssh.identity_file, "known_hosts": ssh.known_hosts}
     for key, value in paths.items():
         if value is not None and (not value or _CONTROL.search(value)):
             message = f"`{value}` is no file's name"
-            diagnostics.error("bad-value", message, device.mark("ssh", key))
+            diagnostics.error("bad-value", message, device.source.mark(("ssh", key)))
     _root(device, diagnostics)
     if docker.command is not None and not _is_plain_path(docker.command):
         message = f"`{docker.command}` is not the absolute path of a program"
-        diagnostics.error("bad-value", message, device.mark("docker", "command"))
+        diagnostics.error("bad-value", message, device.source.mark(("docker", "command")))
 
 
 def _root(device: FleetDevice, diagnostics: Diagnostics) -> None:
@@ -42,7 +42,7 @@ def _root(device: FleetDevice, diagnostics: Diagnostics) -> None:
     if not _is_plain_path(root.removeprefix("~")):
         message = f"`{root}` is not a plain path"
         hint = "write it without `.`, `..`, doubled or last slashes, for example /opt/paisctl"
-        diagnostics.error("bad-value", message, device.mark("root"), hint)
+        diagnostics.error("bad-value", message, device.source.mark(("root",)), hint)
 
 
 def _is_plain_path(path: str) -> bool:

@@ -12,6 +12,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|ns|h|m|s))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
 _NANOSECONDS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
+_INT64 = 2**63  # Docker counts bytes and nanoseconds in 64 bits
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -21,15 +22,15 @@ def parse_size(value: Any) -> int:
     `g`, `gb` and `GiB` mean the same, as they do to Docker (docker/go-units RAMInBytes).
 
     Raises:
-        ValueError: it is not a size, or is zero.
+        ValueError: it is not a size, is zero, or more than Docker can count.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _INT64:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    size = int(float(match[1]) * 1024 ** _POWERS[match[2].lower()]) if match else 0
-    if size <= 0:
+    size = float(match[1]) * 1024 ** _POWERS[match[2].lower()] if match else 0.0
+    if not 1 <= size < _INT64:
         raise ValueError(f"`{value}` is not a size; write for example 512m, 4g or 64GiB")
-    return size
+    return int(size)
 
 
 def format_size(size: int) -> str:
@@ -52,7 +53,10 @@ def parse_duration(value: Any) -> float:
         raise ValueError(f"`{value}` is not a duration; write for example 30s, 5m or 1m30s")
     # In whole nanoseconds, as Docker counts, so that equal durations are equal numbers.
     parts = _DURATION_PART.findall(value)
-    return sum(round(float(number) * _NANOSECONDS[unit]) for number, unit in parts) / 1e9
+    nanoseconds = [float(number) * _NANOSECONDS[unit] for number, unit in parts]
+    if sum(nanoseconds) >= _INT64:
+        raise ValueError(f"`{value}` is longer than Docker can count")
+    return sum(map(round, nanoseconds)) / 1e9
 
 
 def _duration_text(value: Any) -> str:

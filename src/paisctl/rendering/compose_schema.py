@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -121,9 +122,12 @@ def _whole_number(value: Any) -> int:
 
 def _number(value: Any) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"`{value}` is not a number") from None
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"`{value}` is not a number")
+    return number
 
 
 _READERS: dict[tuple[str, ...], Callable[[Any], object]] = {
