@@ -12,7 +12,12 @@ from concurrent.futures import Future, wait
 from paisctl.events import HostResult, Listener
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.conversation import Conversation
-from paisctl.execution.coordinate import Coordinator, in_common_order, needs_within
+from paisctl.execution.coordinate import (
+    Coordinator,
+    in_common_order,
+    missing_needs,
+    needs_within,
+)
 from paisctl.execution.delivery import Run, pack
 from paisctl.observed import HostState
 from paisctl.plan import Plan
@@ -51,7 +56,7 @@ def execute(
     """
     hosts = in_common_order(plan)
     coordinator = Coordinator(
-        [host.device for host in hosts], needs_within(plan), [host.device for host in plan.problems]
+        [host.device for host in hosts], needs_within(plan), missing_needs(plan)
     )
     listener, run = one_at_a_time(listener), _run(conduct)
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]

@@ -15,7 +15,7 @@ from paisctl.execution.coordinate import Coordinator, Word, in_common_order
 from paisctl.execution.delivery import run_script
 from paisctl.observed import HostFacts, HostState
 from paisctl.operation import Pull
-from paisctl.plan import HostPlan, Plan, StackPlan
+from paisctl.plan import Address, HostPlan, Plan, Refusal, StackPlan
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport, Reply
@@ -122,6 +122,14 @@ def test_what_needs_a_host_that_could_not_be_read_is_skipped() -> None:
         "pi/app": ("applied", ""),
     }
     assert not any(isinstance(e, StackWaiting) for e in events)
+
+
+def test_what_needs_a_refused_stack_is_skipped() -> None:
+    transports = {"m7": says(event("waiting", "haproxy"), event("skipped", "haproxy"))}
+    refusal = Refusal(Address("k6", "compose", "qdrant"), "somebody else's", "")
+    plan = [HostPlan("k6", refused=(refusal,)), host("m7", haproxy=[("k6", "qdrant")])]
+    results, _ = run(plan, transports)
+    assert ends(results) == {"m7/haproxy": ("skipped", "it needs qdrant on k6, which was refused")}
 
 
 def test_what_needs_a_failed_stack_is_skipped_and_so_on_up() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from enum import Enum, auto
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 
 from paisctl.desired import Key
 from paisctl.errors import UsageError
@@ -38,18 +39,18 @@ class Coordinator:
         devices: the hosts, in the order in which they are locked. All runs lock in one order, so
             that two of them cannot wait for each other.
         needs: for each stack of the plan, the stacks that come before it.
-        unread: hosts that could not be read: what needs them does not begin.
+        missing: needs that this run cannot fulfil, and why: what needs them does not begin.
     """
 
     def __init__(
         self,
         devices: Collection[str],
         needs: Mapping[Key, Collection[Key]],
-        unread: Collection[str] = (),
+        missing: Mapping[Key, str] = MappingProxyType({}),
     ) -> None:
         self._unlocked = list(devices)
         self._needs = needs
-        self._unread = frozenset(unread)
+        self._missing = missing
         self._ended: dict[Key, StackEnded] = {}
         self._stopped = ""
         self._changed = threading.Condition()
@@ -114,8 +115,8 @@ class Coordinator:
     def _obstacle(self, key: Key) -> str:
         """Why a stack cannot begin any more; empty while it still can."""
         for device, stack in self._needs[key]:
-            if device in self._unread:
-                return f"it needs {stack} on {device}, which could not be read"
+            if why := self._missing.get((device, stack)):
+                return f"it needs {stack} on {device}, which {why}"
             end = self._ended.get((device, stack))
             if end and end.outcome is not Outcome.APPLIED:
                 return f"it needs {stack} on {device}, which {_WHAT[end.outcome]}"
@@ -123,15 +124,24 @@ class Coordinator:
 
 
 def needs_within(plan: Plan) -> dict[Key, list[Key]]:
-    """The needs among the stacks of a plan, and those on hosts that could not be read.
+    """The needs among the stacks of a plan, and those that it cannot fulfil.
 
     What else it does not change is there already.
     """
     stacks = {(host.device, stack.name): stack for host in plan.hosts for stack in host.stacks}
+    known = stacks.keys() | missing_needs(plan).keys()
+    return {key: [n for n in stack.needs if n in known] for key, stack in stacks.items()}
+
+
+def missing_needs(plan: Plan) -> dict[Key, str]:
+    """What stacks of a plan need, but is on a host that could not be read, or was refused."""
     unread = {host.device for host in plan.problems}
+    refused = {(each.address.device, each.address.name) for each in plan.refused}
+    needs = {need for host in plan.hosts for stack in host.stacks for need in stack.needs}
     return {
-        key: [need for need in stack.needs if need in stacks or need[0] in unread]
-        for key, stack in stacks.items()
+        need: "was refused" if need in refused else "could not be read"
+        for need in needs
+        if need in refused or need[0] in unread
     }
 
 
