@@ -9,7 +9,7 @@ from paisctl.desired import HostSpec, StackSpec
 from paisctl.history import RUNNING, Run, last_run
 from paisctl.lease import Lease, lease_of
 from paisctl.observed import HostState
-from paisctl.plan import Cause, Plan
+from paisctl.plan import Address, Cause, Plan
 from paisctl.resources.container import Container
 
 
@@ -18,7 +18,7 @@ class Row:
     """One service on one host. A host that could not be read has one row with a `problem`.
 
     `wanted` and `running` are image references, `since` is when it was started (RFC 3339),
-    `differs` is `pending`, `drift`, `both`, `orphan` or empty.
+    `differs` is `pending`, `drift`, `both`, `orphan`, `refused` or empty.
     """
 
     device: str
@@ -98,6 +98,8 @@ def _container(state: HostState, project: str, service: str) -> Container | None
 
 def _differs(plan: Plan, stack: StackSpec, service: str) -> str:
     """The cause of the service's changes; a changed file counts for every service of its stack."""
+    if any(each.address == Address(stack.device, "compose", stack.name) for each in plan.refused):
+        return "refused"
     causes = {
         change.cause
         for change in plan.changes

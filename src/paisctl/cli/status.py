@@ -19,8 +19,8 @@ def status(
     """Show what runs where, and whether it is as wanted.
 
     One line per service: the version wanted and the one that is there, its state, how it differs
-    (pending, drift, both or orphan), and since when it runs. Below, hosts that somebody is changing
-    now, and those whose last run failed, went back or broke off.
+    (pending, drift, both, orphan or refused), and since when it runs. Below, hosts that somebody
+    is changing now, and those whose last run failed, went back or broke off.
 
     \b
     Examples:
