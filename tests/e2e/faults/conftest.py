@@ -25,9 +25,7 @@ DEVICES = ("box", "nas")
 @pytest.fixture(scope="session")
 def broken_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A box with BusyBox, whose login may use Docker, and a NAS whose login needs sudo for it."""
-    lab = Lab(
-        local_engine(), f"test-{os.getpid()}-faults", tmp_path_factory.mktemp("lab"), print
-    )
+    lab = Lab(local_engine(), f"test-{os.getpid()}-faults", tmp_path_factory.mktemp("lab"), print)
     try:
         lab.up(pipeline.desire(INVENTORIES), DEVICES)
         yield Rehearsal(lab, (*INVENTORIES, lab.overlay), DEVICES)
@@ -41,7 +39,7 @@ def lab(broken_lab: Rehearsal, tmp_path: Path) -> Rehearsal:
     for device in DEVICES:
         host = Host(broken_lab, device)
         host.wait_until_idle()
-        if not look(host).word:
+        if not look(host).is_well:
             apply(broken_lab, device, overlay=new_version(tmp_path).overlay)
         put_data(host)
     return broken_lab

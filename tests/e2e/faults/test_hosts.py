@@ -65,10 +65,7 @@ def test_a_power_cut_during_the_apply_is_repaired_by_the_next(
 @contextmanager
 def wrong_clock(host: Host, seconds: int) -> Iterator[None]:
     """Let the host's `date` be off by so many seconds."""
-    shim = (
-        "#!/bin/sh\n"
-        f'exec busybox date -d "@$(($(busybox date +%s) + {seconds}))" "$@"\n'
-    )
+    shim = f'#!/bin/sh\nexec busybox date -d "@$(($(busybox date +%s) + {seconds}))" "$@"\n'
     date = "/opt/appliance/bin/date" if host.device == "box" else "/usr/bin/date"
     host.sh(f"mv {date} {date}.kept && printf %s {shlex.quote(shim)} >{date} && chmod 755 {date}")
     try:
@@ -93,9 +90,7 @@ def test_a_clock_that_is_two_hours_off_changes_nothing(
         check_recovery(nas, before, wanted)
 
 
-def test_a_slow_host_does_not_keep_a_fast_one_waiting(
-    box: Host, nas: Host, tmp_path: Path
-) -> None:
+def test_a_slow_host_does_not_keep_a_fast_one_waiting(box: Host, nas: Host, tmp_path: Path) -> None:
     """Every command on it takes three seconds longer."""
     wanted = new_version(tmp_path)
     slowly = 'sleep 3; exec sh -c "$SSH_ORIGINAL_COMMAND"'

@@ -50,9 +50,14 @@ class Canary:
 
     @property
     def running(self) -> str:
-        if not self.container or not self.container["State"]["Running"]:
+        if not self.container or self.container["State"]["Status"] != "running":
             return ""
         return dict(v.split("=", 1) for v in self.container["Config"]["Env"])["WORD"]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is of one version, and its container in good health."""
+        return bool(self.word) and self.container["State"]["Health"]["Status"] == "healthy"
 
     @property
     def id(self) -> str:
@@ -65,7 +70,10 @@ class Canary:
         return self.running if whole else ""
 
     def differences(self, word: str) -> set[str]:
-        """What a plan for this version must name, by the subjects of its changes."""
+        """What a plan for this version must name, by the subjects of its changes.
+
+        The Compose file is what makes the services: where these are named, it need not be.
+        """
         files = {
             f"file {path}"
             for path in FILES
@@ -90,8 +98,8 @@ def look(host: Host) -> Canary:
 
 def put_data(host: Host) -> None:
     """Write what must never be lost into the canary's volume."""
-    command = f"docker exec {CANARY} sh -c \"printf %s '{DATA}' >/data/key\""
-    host.sh(command)
+    volume = "$(docker volume inspect --format '{{.Mountpoint}}' canary_data)"
+    host.sh(f"printf %s '{DATA}' >{volume}/key; rm -f {volume}/crash")
 
 
 _numbers = itertools.count(1)

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+import yaml
 
 from paisctl import pipeline
 from tests.e2e.conftest import INVENTORIES
@@ -31,6 +34,14 @@ class Host:
     def container(self) -> str:
         return self.lab.lab.host(self.device).container
 
+    def description(self) -> dict[str, Any]:
+        """The device as the inventory files describe it together."""
+        described: dict[str, Any] = {}
+        for path in self.lab.inventories:
+            devices = yaml.safe_load(path.read_text("utf-8"))["devices"]
+            described |= devices.get(self.device) or {}
+        return described
+
     def sh(self, script: str) -> str:
         """Run a shell script as root; it must succeed."""
         return self.lab.root(self.device, "sh", "-c", script)
@@ -54,13 +65,6 @@ class Host:
         """Wait for the end of whatever paisctl has begun there, connected or not."""
         wait_until(lambda: not self.is_busy(), f"{self.device} to be left alone")
 
-    def wait_for_engine(self) -> None:
-        ready = "docker version >/dev/null 2>&1"
-        wait_until(
-            lambda: run("docker", "exec", self.container, "sh", "-c", ready).returncode == 0,
-            f"the engine of {self.device}",
-        )
-
     # ---- what happens to it -----------------------------------------------------------------
 
     def restart_sshd(self) -> None:
@@ -76,15 +80,25 @@ class Host:
 
     def restart_engine(self) -> None:
         """As `systemctl restart docker`: containers are stopped and started with it."""
-        stop = (
-            "pid=$(cat /run/docker.pid); tr '\\0' '\\n' </proc/$pid/environ | grep ^PATH= >/run/path;"
-            "tr '\\0' ' ' </proc/$pid/cmdline >/run/dockerd; kill $pid;"
+        self.stop_engine()
+        self.start_engine()
+
+    def stop_engine(self) -> None:
+        self.sh(
+            "pid=$(cat /run/docker.pid); tr '\\0' ' ' </proc/$pid/cmdline >/run/dockerd;"
+            "tr '\\0' '\\n' </proc/$pid/environ | grep ^PATH= >/run/path; kill $pid;"
             "while kill -0 $pid 2>/dev/null; do sleep 0.1; done"
         )
-        self.sh(stop)
+
+    def start_engine(self) -> None:
+        """Start it as it ran before."""
         start = "export $(cat /run/path); exec $(cat /run/dockerd) >>/var/log/dockerd.log 2>&1"
         run("docker", "exec", "-d", self.container, "sh", "-c", start)
-        self.wait_for_engine()
+        ready = "docker version >/dev/null 2>&1"
+        wait_until(
+            lambda: run("docker", "exec", self.container, "sh", "-c", ready).returncode == 0,
+            f"the engine of {self.device}",
+        )
 
     def lose_power(self) -> None:
         """Kill every process at once, without a word to any of them."""
@@ -98,19 +112,24 @@ class Host:
         wait_until(lambda: self.lab.ssh(self.device, "true").returncode == 0, "sshd")
 
     @contextmanager
-    def small_disk(self, path: str, size: str) -> Iterator[None]:
-        """A file system of few bytes in place of a directory, with what was in it."""
-        keep = f"/run/kept-{abs(hash(path))}"
+    def small_disk(self, path: str, spare: int) -> Iterator[None]:
+        """A file system of its own in place of a directory, with what is in it and little room.
+
+        Args:
+            path: the directory.
+            spare: how many KiB are free.
+        """
+        disk = "/run/small-disk"
         self.sh(
-            f"mkdir -p {keep} '{path}' && cp -a '{path}/.' {keep}/ &&"
-            f"owner=$(stat -c %u:%g '{path}') && mode=$(stat -c %a '{path}') &&"
-            f"mount -t tmpfs -o size={size} tmpfs '{path}' && cp -a {keep}/. '{path}/' &&"
-            f"chown $owner '{path}' && chmod $mode '{path}'"
+            f"mkdir -p {disk} && mount -t tmpfs -o size=64m tmpfs {disk} && cp -a '{path}/.' {disk}/"
+            f" && used=$(df -Pk {disk} | awk 'END {{ print $3 }}')"
+            f" && mount -o remount,size=$((used + {spare}))k {disk}"
+            f" && mount --bind {disk} '{path}'"
         )
         try:
             yield
         finally:
-            self.sh(f"umount '{path}'; rm -r {keep}")
+            self.sh(f"umount '{path}'; umount {disk}")
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
