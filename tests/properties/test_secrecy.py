@@ -12,17 +12,21 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from paisctl import plan_file
 from paisctl.desired import HostSpec
 from paisctl.errors import PaisctlError
 from paisctl.events import HostResult, Outcome, StackEnded
 from paisctl.manifest import manifest_line
 from paisctl.plan import Plan
 from paisctl.report import Report
+from paisctl.saved_plan import save
 from paisctl.secrets import Vault, describe, load_vault
+from paisctl.session import Session
 from paisctl.status import survey
 from paisctl.views import human
 from paisctl.views import json as json_view
 from paisctl.views import report as report_view
+from paisctl.views import saved_plan as saved_plan_view
 from paisctl.views import status as status_view
 from tests.properties.strategies import NASTY, texts
 from tests.simulated.fleet import SimulatedFleet, rendered
@@ -55,8 +59,10 @@ def drifted(vault: Vault) -> SimulatedFleet:
     return fleet
 
 
-def shown(fleet: SimulatedFleet, plan: Plan) -> Iterator[str]:
+def shown(fleet: SimulatedFleet, plan: Plan, vault: Vault) -> Iterator[str]:
     states = {name: host.state(texts=True) for name, host in fleet.hosts.items()}
+    saved = save(plan, Session(wanted(), vault, {}, states), fleet="home")
+    yield from (plan_file.as_text(saved), saved_plan_view.as_text(saved))
     rows = survey(wanted(), states, plan)
     yield from (str(plan), human.plan(plan, show_diffs=True), json_view.plan(plan))
     yield from (status_view.as_table(rows), status_view.as_json(rows))
@@ -76,7 +82,7 @@ def test_no_view_shows_a_secret(before: str, after: str) -> None:
         vault = Vault({"db_password": value, "old": before}, "key")
         plan = fleet.plan(wanted(), vault, texts=True)
         assert plan
-        for text in [*shown(fleet, plan), repr(vault), manifest_line(_db(), vault)]:
+        for text in [*shown(fleet, plan, vault), repr(vault), manifest_line(_db(), vault)]:
             assert MARK not in text
 
 
