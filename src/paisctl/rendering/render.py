@@ -130,15 +130,15 @@ class _StackRenderer:
             check_compose(source, problems)
         lines = describe(text).splitlines()
         for item in problems:
-            self.diagnostics.items.append(self._blame(item, lines))
+            self.diagnostics.items.append(self._blame(item, lines, file))
         document: Mapping[str, Any] = source.data
         return None if problems.errors else document
 
-    def _blame(self, item: Diagnostic, lines: list[str]) -> Diagnostic:
+    def _blame(self, item: Diagnostic, lines: list[str], file: str) -> Diagnostic:
         """Quote the rendered line, which no file has, and name the inventory line behind it."""
         asked_by = self._asked_by()
         related = [(words, _quoted(mark, lines)) for words, mark in item.related]
-        mark = _quoted(item.mark, lines) if item.mark else None
+        mark = _quoted(item.mark or Mark(file, 1), lines)  # an empty document has no marks
         return replace(item, mark=mark, related=(*related, *([asked_by] if asked_by else [])))
 
     def _files(self, found: Found[StackBundle]) -> list[FileSpec]:
