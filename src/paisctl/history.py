@@ -215,8 +215,9 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
+    """A text on one line; empty when it is none."""
     value = record.get(name, "")
-    return value if isinstance(value, str) else ""
+    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def _texts(value: Any) -> tuple[str, ...]:

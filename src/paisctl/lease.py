@@ -55,7 +55,7 @@ def lease_of(state: HostState) -> Lease | None:
     try:
         lock = json.loads(state.lock)
         started, heartbeat = int(lock["started"]), int(lock["heartbeat"])
-        texts = [str(lock[name]) for name in ("run", "who", "machine", "command")]
+        texts = [" ".join(str(lock[key]).split()) for key in ("run", "who", "machine", "command")]
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Lease("", "", "", "", "", "", is_held=bool(state.lock_alive), is_judged=True)
     alive = state.lock_alive

@@ -213,7 +213,7 @@ odd_files() {
 
 # Some of it may be for its owner alone, and what a power cut has left may be no file at all.
 file_text() {
-  $files_sudo test -f "$root/$1" && $files_sudo cat "$root/$1"
+  { [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"; } && $files_sudo cat "$root/$1"
 } 2>/dev/null
 
 # The lines of audit.log, as JSON strings: all of them, or the last two.

@@ -89,6 +89,16 @@ def test_a_damaged_lock_is_known_by_its_text(locked: Host, text: str) -> None:
     assert names(locked) == {"audit.log"}
 
 
+def test_a_run_that_takes_the_lock_at_the_last_moment_keeps_it(dash_host: Host) -> None:
+    locked = lock(dash_host)
+    state, lease = seen(locked)
+    other = locked.write("other", LOCK.replace("a1b2c3", "ffffff"))
+    locked.program("mv", f'cp "{other}" "$2"; PATH=${{PATH#*:}} exec mv "$@"')
+    assert unlock(locked.target(), state, lease) is Unlocking.CHANGED
+    assert names(locked) == {"audit.log", "lock", "other"}
+    assert locked.root.joinpath("lock").read_text() == other.read_text()
+
+
 def test_a_lock_that_cannot_be_removed(dash_host: Host) -> None:
     locked = lock(dash_host)
     state, lease = seen(locked)
