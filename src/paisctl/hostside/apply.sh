@@ -189,6 +189,7 @@ step() {
     attempt "$@" && return 0
     ! engine_was_away || ! attempt "$@" || return 0
     [ "$problem" ] || problem=$(tr '\r' '\n' <"$STAGING/log" | grep . | tail -n 1)
+    has_room || problem="no space is left for $ROOT${problem:+: $problem}"
   else
     : >"$STAGING/log"
     ROLLBACK=no problem='the lock of this run was taken away' obstacle=$problem
@@ -196,6 +197,12 @@ step() {
   state=failed
   emit broken "$STEP" "$problem" "$(tail -n 20 "$STAGING/log" | json_strings)"
 }
+
+has_room() {
+  room=$(head -c 65536 /dev/zero >"$STAGING/room" && wc -c <"$STAGING/room")
+  rm -f "$STAGING/room"
+  [ "${room:-0}" -eq 65536 ]
+} 2>/dev/null
 
 attempt() {
   "$@" >"$STAGING/log" 2>&1 </dev/null

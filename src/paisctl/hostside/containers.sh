@@ -68,13 +68,13 @@ disconnect_network() {
   docker network disconnect --force "$1" "$2"
 }
 
-# The containers of services of this stack, in `containers`; each service must have one.
+# The containers of services of this stack, in `containers`; each service must have one. (Not by way
+# of a file: on a full disk it would be empty, and docker would not mind.)
 find_containers() {
-  list_containers '{{.ID}} {{.Label "com.docker.compose.service"}}' >"$STAGING/containers" ||
-    return 1
+  listing=$(list_containers '{{.ID}} {{.Label "com.docker.compose.service"}}') || return 1
   containers=''
   for service in "$@"; do
-    ids=$(sed -n "s/ $service\$//p" "$STAGING/containers")
+    ids=$(printf '%s\n' "$listing" | sed -n "s/ $service\$//p")
     if [ -z "$ids" ]; then
       problem="service $service has no container"
       return 1

@@ -90,6 +90,7 @@ can_go_back() {
 # Bring every stack that this run has changed to where the generation before had it, the last one
 # first.
 go_back() {
+  rm -f "$STAGING/reserve"
   emit going-back '' "$BEFORE"
   obstacle="the host went back to generation $BEFORE"
   for STACK in $touched; do
@@ -115,10 +116,12 @@ restore_files() {
     problem="$kept is not there: nothing to go back to"
     return 1
   fi
-  (cd "$kept/files" && find . -type f) >"$STAGING/restore" || return 1
+  paths=$(cd "$kept/files" && find . -type f) || return 1
   while IFS= read -r path; do
     restore_file "$kept/files/$path" "$DIRECTORY/${path#./}" || return 1
-  done <"$STAGING/restore"
+  done <<END
+$paths
+END
   restore_images "$kept/images"
 }
 

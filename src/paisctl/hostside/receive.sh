@@ -58,7 +58,7 @@ main() {
   # o: the files belong to whoever runs this, not to numbers in the archive.
   (cd "$staging" && tar xof delivery.tar && mkfifo words) ||
     refuse 'the delivery cannot be unpacked, perhaps for want of space'
-  rm -f "$staging/delivery.tar"
+  mv "$staging/delivery.tar" "$staging/reserve" # makes room for going back when the disk is full
   exec 6<&0 # what runs in the background has an empty stdin, unless it is another number
   run <"$staging/words" 6<&- &
   runner=$!

@@ -38,16 +38,16 @@ wait_healthy() {
 
 # The states of all containers in one call, a line each.
 look() {
-  docker inspect --type container --format \
+  states=$(docker inspect --type container --format \
     '{{.ID}} {{.State.Status}}/{{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{with .HostConfig.RestartPolicy.Name}}{{.}}{{else}}no{{end}} {{.RestartCount}} {{.State.StartedAt}} {{index .Config.Labels "com.docker.compose.service"}}' \
-    $containers >"$STAGING/states" || return 1
-  now=$(cut -d ' ' -f 1,6 "$STAGING/states")
+    $containers) || return 1
+  now=$(printf '%s\n' "$states" | cut -d ' ' -f 1,6)
   if [ "$now" = "$before" ]; then
     steady=$((steady + 1))
   else
     steady=0 before=$now
   fi
-  total_restarts=$(awk '{ sum += $5 } END { print sum + 0 }' "$STAGING/states")
+  total_restarts=$(printf '%s\n' "$states" | awk '{ sum += $5 } END { print sum + 0 }')
   [ "$first_restarts" ] || first_restarts=$total_restarts
   flaps=$((total_restarts - first_restarts))
 }
@@ -75,7 +75,9 @@ judge() {
       created/* | paused/*) blame pending "${status%%/*}" ;;
       *) blame failed "${status%%/*}" ;;
     esac
-  done <"$STAGING/states"
+  done <<END
+$states
+END
 }
 
 # judge_steady SECONDS: whether it has run on for so long; longer where something restarts.
@@ -92,9 +94,9 @@ judge_steady() {
 # Whether a container passes its own health check now. Docker asks first after a whole interval; this
 # asks sooner, as `start_interval` would, which engines before 25 do not have.
 passes_check() {
-  docker container inspect --format \
+  check=$(docker container inspect --format \
     '{{len .Config.Healthcheck.Test}}{{range .Config.Healthcheck.Test}}{{"\n"}}{{.}}{{end}}' \
-    "$1" >"$STAGING/check" 2>/dev/null || return 1
+    "$1" 2>/dev/null) || return 1
   set -- "$1"
   {
     read -r words
@@ -102,7 +104,9 @@ passes_check() {
     while IFS= read -r word; do
       set -- "$@" "$word"
     done
-  } <"$STAGING/check"
+  } <<END
+$check
+END
   # A word of several lines cannot be told from several words: then Docker's answer is waited for.
   [ "$words" = $# ] || return 1
   case $kind in
@@ -148,10 +152,10 @@ pass_gate() {
   containers=${containers# }
   set -- "${containers%% *}" "$@"
   deadline=$(($(date +%s) + timeout))
-  until docker exec "$@" >"$STAGING/gate" 2>&1; do
+  until said=$(docker exec "$@" 2>&1); do
     if [ "$(date +%s)" -ge "$deadline" ]; then
-      problem="not passed after $timeout s: $(tail -n 1 "$STAGING/gate")"
-      cat "$STAGING/gate"
+      problem="not passed after $timeout s: $(printf '%s\n' "$said" | tail -n 1)"
+      printf '%s\n' "$said"
       return 1
     fi
     sleep 2

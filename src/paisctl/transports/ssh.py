@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from paisctl.transports.connection import Connections
 
 
+# paramiko copies all that is left for every packet that it sends: 50 MB at once take it minutes.
+_PIECE = 1 << 18
+
+
 class SshTransport:
     """One SSH connection to one host, through jump hosts where the settings say so."""
 
@@ -63,7 +67,8 @@ class SshChannel:
 
     def write(self, data: bytes) -> None:
         try:
-            self._channel.sendall(data)
+            for start in range(0, len(data), _PIECE):
+                self._channel.sendall(data[start : start + _PIECE])
         except (OSError, EOFError) as error:
             # With the connection alive, it is the command that has closed its stdin.
             self._check_connection(error)
