@@ -10,6 +10,8 @@ import yaml
 
 from tests.e2e.rehearsal import Rehearsal
 from tests.e2e.scenario import apply, plan
+from tests.properties.hostile import CODE
+from tests.properties.strategies import as_yaml
 
 ROOT = "/opt/paisctl"
 CANARY = f"{ROOT}/stacks/canary"
@@ -19,21 +21,34 @@ def overlay(folder: Path, **settings: Any) -> Path:
     """An overlay with settings for the canary on the box."""
     path = folder / "overlay.yaml"
     stacks = {"canary": settings}
-    path.write_text(yaml.safe_dump({"devices": {"box": {"stacks": stacks}}}), "utf-8")
+    path.write_text(as_yaml({"devices": {"box": {"stacks": stacks}}}), "utf-8")
     return path
 
 
 def test_hostile_values_arrive_as_they_are_and_are_not_run(
     deployed: Rehearsal, tmp_path: Path
 ) -> None:
-    value = "a\nb: [c \"'\\ {{ 7 * 7 }} $(touch /srv/run) `touch /srv/run` ${HOME} $$ #\tü\u2028"
-    hostile = overlay(tmp_path, word=value, environment={"HOSTILE": value})
+    values = {f"HOSTILE_{number}": value for number, value in enumerate(CODE)}
+    values |= {name: name for name in ("$(touch run)", "a b", "-rf", "${HOME}", "ünï", "'", '"')}
+    word = "a".join(["", *CODE])
+    hostile = overlay(tmp_path, word=word, environment=values, labels=values)
     apply(deployed, "box", overlay=hostile)
-    assert deployed.root("box", "cat", f"{CANARY}/settings/none.conf") == f"word = {value}\n"
-    environment = deployed.containers("box")["canary-canary-1"]["Config"]["Env"]
-    assert f"HOSTILE={value}" in environment
-    assert "run" not in deployed.root("box", "ls", "/srv").split()
+
+    container = "canary-canary-1"
+    environment = in_container(deployed, container, "/proc/1/environ").split("\0")
+    assert {f"{name}={value}" for name, value in values.items()} <= {*environment}
+    labels = deployed.containers("box")[container]["Config"]["Labels"]
+    assert values.items() <= labels.items()
+    assert in_container(deployed, container, "/settings/none.conf") == f"word = {word}\n"
+    everywhere = ["/", "-xdev", "(", "-name", "run", "-o", "-name", "rf", ")", "-type", "f"]
+    assert deployed.root("box", "find", *everywhere) == ""
+    assert deployed.root("box", "docker", "exec", container, "find", *everywhere) == ""
     assert plan(deployed, "box", overlay=hostile) == []
+
+
+def in_container(fleet: Rehearsal, container: str, path: str) -> str:
+    """What a file in a container holds, byte for byte."""
+    return fleet.root("box", "docker", "exec", container, "cat", path)
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_written_through(
@@ -52,6 +67,57 @@ def test_a_link_that_leads_out_of_the_root_is_not_written_through(
         assert deployed.root("box", "cat", "/srv/outside/none.conf") == "untouched\n"
     finally:
         deployed.root("box", "rm", "-r", f"{CANARY}/settings", "/srv/outside")
+
+
+@pytest.mark.parametrize("place", [f"{ROOT}/stacks", CANARY])
+def test_no_directory_above_the_files_is_followed_out_of_the_root(
+    deployed: Rehearsal, tmp_path: Path, place: str
+) -> None:
+    deployed.root("box", "sh", "-c", f"mkdir -m 777 /srv/outside; mv {place} {place}.aside")
+    deployed.root("box", "ln", "-s", "/srv/outside", place)
+    try:
+        changed = overlay(tmp_path, word="second")
+        completed = deployed.paisctl("apply", "--yes", "box", overlay=changed)
+        assert completed.returncode == 1
+        assert f"leads out of {ROOT}" in completed.stdout
+        assert deployed.root("box", "ls", "-A", "/srv/outside") == ""
+    finally:
+        deployed.root("box", "sh", "-c", f"rm {place}; mv {place}.aside {place}")
+        deployed.root("box", "rm", "-r", "/srv/outside")
+
+
+def test_a_link_in_place_of_a_file_is_replaced_and_not_written_through(
+    deployed: Rehearsal, tmp_path: Path
+) -> None:
+    deployed.root("box", "sh", "-c", "echo untouched >/srv/outside; chmod 666 /srv/outside")
+    file = f"{CANARY}/settings/none.conf"
+    deployed.root("box", "ln", "-sf", "/srv/outside", file)
+    apply(deployed, "box", overlay=overlay(tmp_path, word="second"))
+    assert deployed.root("box", "cat", "/srv/outside") == "untouched\n"
+    assert deployed.root("box", "stat", "-c", "%F", file) == "regular file\n"
+    assert deployed.root("box", "cat", file) == "word = second\n"
+    deployed.root("box", "rm", "/srv/outside")
+
+
+@pytest.mark.parametrize("path", ["../../../../srv/outside", "/srv/outside", "new/../../../x"])
+def test_a_file_outside_of_its_stack_is_refused(
+    deployed: Rehearsal, tmp_path: Path, path: str
+) -> None:
+    evil = tmp_path / "stacks" / "evil"
+    evil.mkdir(parents=True)
+    (evil / "x.j2").write_text("x")
+    (evil / "compose.yaml.j2").write_text('services: {x: {image: "redis:7", mem_limit: 9m}}\n')
+    file = {"path": path, "template": "x.j2", "on_change": {"action": "none"}}
+    (evil / "bundle.yaml").write_text(
+        yaml.safe_dump({"description": "Evil", "images": {}, "files": [file]})
+    )
+    asking = tmp_path / "overlay.yaml"
+    asking.write_text("devices: {box: {stacks: {evil: {}}}}\n")
+    completed = deployed.paisctl("apply", "--yes", "box", overlay=asking)
+    assert completed.returncode == 1
+    assert f"{evil / 'bundle.yaml'}:" in completed.stderr.replace("\n", "")
+    assert path in completed.stderr
+    assert deployed.root("box", "find", "/srv", ROOT, "-name", "outside", "-o", "-name", "x") == ""
 
 
 @pytest.mark.parametrize("lock", ["", "process 1, ann@laptop"])

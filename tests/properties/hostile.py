@@ -18,6 +18,39 @@ def effort(examples: int) -> settings:
     return settings(max_examples=examples * EFFORT, derandomize=EFFORT == 1)
 
 
+# Texts that would do something if a shell, Compose, Jinja, YAML or a terminal read them.
+CODE = [
+    "$(touch run)",
+    "`touch run`",
+    "${HOME} $HOME $$ $${x} ${x:?run} ${x:-run}",
+    "{{ 7 * 7 }} {% raw %} {# x #} {{ ''.__class__ }}",
+    "'; touch run; '",
+    '"; touch run; "',
+    "\\'; touch run #",
+    "| touch run & touch run && touch run || touch run > run < run",
+    "a\ntouch run\n",
+    "a\r\nb: c\n- d",
+    "- x",
+    "-rf",
+    "--help",
+    "~/x",
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "*",
+    "? [a-z] {a,b}",
+    "\x1b]0;x\x07\x1b[31m\x7f\x9b",
+    "\u202eabc\u2066",
+    "!!python/object/apply:os.abort []",
+    "&a *a <<",
+    "x" * 5000,
+    "%s %n %%",
+    "no",
+    "0o17",
+    "1e3",
+    "",
+    " ",
+]
+
 SCRAPS: list[bytes] = [
     *(
         b"\0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -29,41 +30,11 @@ from paisctl.operation import (
 )
 from paisctl.plan import HostPlan, StackPlan
 from paisctl.resources.file import FileCheck, FileSpec
+from tests.properties.hostile import CODE
 from tests.properties.strategies import NASTY, as_yaml, texts
 from tests.simulated.fleet import rendered
 
 FLEET = Path(__file__).parents[1] / "cases/plan/fleet"
-CODE = [
-    "$(touch run)",
-    "`touch run`",
-    "${HOME} $HOME $$ $${x} ${x:?run} ${x:-run}",
-    "{{ 7 * 7 }} {% raw %} {# x #} {{ ''.__class__ }}",
-    "'; touch run; '",
-    '"; touch run; "',
-    "\\'; touch run #",
-    "| touch run & touch run && touch run || touch run > run < run",
-    "a\ntouch run\n",
-    "a\r\nb: c\n- d",
-    "- x",
-    "-rf",
-    "--help",
-    "~/x",
-    "../../../etc/passwd",
-    "/etc/passwd",
-    "*",
-    "? [a-z] {a,b}",
-    "\x1b]0;x\x07\x1b[31m\x7f\x9b",
-    "\u202eabc\u2066",
-    "!!python/object/apply:os.abort []",
-    "&a *a <<",
-    "x" * 5000,
-    "%s %n %%",
-    "no",
-    "0o17",
-    "1e3",
-    "",
-    " ",
-]
 hostile = st.sampled_from(CODE) | st.tuples(st.sampled_from(CODE), texts).map("".join)
 # What a word of a command may hold: anything but NUL.
 arguments = hostile | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
@@ -86,6 +57,40 @@ def test_a_value_is_read_back_from_the_files_as_it_was_written(
     assert app["labels"]["a"] == value
     assert app["volumes"][1]["source"] == f"/srv/{value}"
     assert files["motto.txt"].content == f"{value}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0o17",
+        "1e3",
+        "12e03",
+        "-1E+3",
+        ".5e1",
+        "0x1f",
+        "0b1",
+        "1_000",
+        "+1",
+        "2006-1-2",
+        "1.",
+        "~",
+        "2006-1-2 3:4:5",
+        "no",
+        "Yes",
+        "null",
+        ".inf",
+        ".NaN",
+        "<<",
+        "=",
+        "1:30",
+        "007",
+    ],
+)
+def test_a_text_that_looks_like_something_else_is_quoted(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "overlay.yaml"
+    path.write_text(as_yaml({"stacks": {"web": {"environment": {"A": text}}}}), "utf-8")
+    files = rendered([FLEET / "inventory.yaml", path], FLEET)["box"].stacks["web"].files
+    assert re.search(rf"A: ([\"']){re.escape(text)}\1\n", files["compose.yaml"].content)
 
 
 def interpolated(value: Any) -> Any:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,6 +84,20 @@ class _Dumper(yaml.CSafeDumper):
 _Dumper.add_representer(
     _Quoted,
     lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"'),
+)
+
+
+# Compose's parser takes more texts for numbers and dates than PyYAML, which leaves them unquoted
+# (go-yaml, resolve.go: `0o17`, `1e3`, `2006-1-2`).
+_NUMBER = re.compile(
+    r"[-+]?(0[box][0-9a-fA-F_]*|([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)([eE][-+]?[0-9_]+)?)"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*"
+)
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="'" if _NUMBER.fullmatch(text) else None
+    ),
 )
 
 
