@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_hostile_values_arrive_as_they_are_and_are_not_run(
     deployed: Rehearsal, tmp_path: Path
 ) -> None:
     values = {f"HOSTILE_{number}": value for number, value in enumerate(CODE)}
-    values |= {name: name for name in ("$(touch run)", "a b", "-rf", "${HOME}", "ünï", "'", '"')}
+    values |= {name: name for name in ("$(touch harmed)", "a b", "-rf", "${HOME}", "ünï", "'", '"')}
     word = "a".join(["", *CODE])
     hostile = overlay(tmp_path, word=word, environment=values, labels=values)
     apply(deployed, "box", overlay=hostile)
@@ -40,15 +41,18 @@ def test_hostile_values_arrive_as_they_are_and_are_not_run(
     labels = deployed.containers("box")[container]["Config"]["Labels"]
     assert values.items() <= labels.items()
     assert in_container(deployed, container, "/settings/none.conf") == f"word = {word}\n"
-    everywhere = ["/", "-xdev", "(", "-name", "run", "-o", "-name", "rf", ")", "-type", "f"]
-    assert deployed.root("box", "find", *everywhere) == ""
-    assert deployed.root("box", "docker", "exec", container, "find", *everywhere) == ""
+    harmed = ["find", "/", "-xdev", "-name", "harmed"]
+    assert deployed.root("box", *harmed) == ""
+    assert deployed.root("box", "docker", "exec", container, *harmed) == ""
+    assert not Path("harmed").exists()
     assert plan(deployed, "box", overlay=hostile) == []
 
 
 def in_container(fleet: Rehearsal, container: str, path: str) -> str:
     """What a file in a container holds, byte for byte."""
-    return fleet.root("box", "docker", "exec", container, "cat", path)
+    command = ["docker", "exec", fleet.lab.host("box").container, "docker", "exec", container]
+    completed = subprocess.run([*command, "cat", path], capture_output=True, check=True)
+    return completed.stdout.decode()
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_written_through(

@@ -20,15 +20,15 @@ def effort(examples: int) -> settings:
 
 # Texts that would do something if a shell, Compose, Jinja, YAML or a terminal read them.
 CODE = [
-    "$(touch run)",
-    "`touch run`",
+    "$(touch harmed)",
+    "`touch harmed`",
     "${HOME} $HOME $$ $${x} ${x:?run} ${x:-run}",
     "{{ 7 * 7 }} {% raw %} {# x #} {{ ''.__class__ }}",
-    "'; touch run; '",
-    '"; touch run; "',
-    "\\'; touch run #",
-    "| touch run & touch run && touch run || touch run > run < run",
-    "a\ntouch run\n",
+    "'; touch harmed; '",
+    '"; touch harmed; "',
+    "\\'; touch harmed #",
+    "| touch harmed & touch harmed && touch harmed || touch harmed > harmed < harmed",
+    "a\ntouch harmed\n",
     "a\r\nb: c\n- d",
     "- x",
     "-rf",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -67,7 +68,9 @@ def answer(project: Path, *names: str) -> Diagnostics:
     for text in (view.as_text(found, files), view.as_github(found)):
         assert not any(is_steering(c) for c in text), repr(text)
         text.encode()
-    assert len(json.loads(view.as_json(found))["diagnostics"]) == len(list(found))
+    in_json = view.as_json(found)
+    assert not re.search("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", in_json)
+    assert len(json.loads(in_json)["diagnostics"]) == len(list(found))
     assert json.loads(view.as_sarif(found))["version"] == "2.1.0"
     return found
 

@@ -129,7 +129,7 @@ def operations(text: str, other: str) -> list[Operation]:
 
 
 @given(text=arguments, other=arguments, setting=arguments)
-@example(text="".join(CODE), other=NASTY, setting="'\n\"$(touch run)")
+@example(text="".join(CODE), other=NASTY, setting="'\n\"$(touch harmed)")
 @settings(max_examples=30)
 def test_a_run_script_says_the_same_words_to_a_shell(
     tmp_path_factory: pytest.TempPathFactory, text: str, other: str, setting: str
@@ -143,7 +143,7 @@ def test_a_run_script_says_the_same_words_to_a_shell(
     expected += [["step", str(operation), *words(operation)] for operation in planned]
     assert [words for words in said if words[0] in ("begin_stack", "step")] == expected
     assert ["begin_run", setting] in said
-    assert not (staging / "run").exists()
+    assert not (staging / "harmed").exists()
 
 
 # Stands in for the shell files that a run.sh is written in: says each call, and does nothing.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from paisctl.plan import Action, Cause, Change, HostPlan, Plan, count
@@ -18,8 +19,15 @@ def plan(plan: Plan) -> str:
     return dump({"format": FORMAT, "summary": _summary(plan), "hosts": hosts})
 
 
+# What JSON lets stand as it is, and a terminal obeys: more control characters, and those that
+# change the direction of a text.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def dump(document: Any) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """A document as text with a line end, safe to be shown."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def _summary(plan: Plan) -> dict[str, Any]:
