@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from paisctl.errors import UnexpectedAnswer
-from paisctl.hostside import COMMAND, assignments, script
+from paisctl.hostside import COMMAND, assignments, probe_program
 from paisctl.lease import lease_of
 from paisctl.manifest import UnusableManifest, parse_manifest
 from paisctl.observed import HostFacts, HostState, KeptGeneration
@@ -41,7 +41,7 @@ def probe(target: Target, *, texts: bool = False, history: bool = False) -> Host
         TEXTS="yes" if texts else "",
         HISTORY="yes" if history else "",
     )
-    program = parameters + script("probe.sh")
+    program = parameters + probe_program()
     answer = target.transport.run(COMMAND, program.encode("utf-8", "surrogateescape"))
     return understand(target, answer.stdout, answer.stderr)
 

@@ -17,7 +17,7 @@ from itertools import takewhile
 from paisctl.errors import HostError
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.going_back import going_back
-from paisctl.hostside import assignments, script
+from paisctl.hostside import assignments, probe_program, script
 from paisctl.manifest import VERSION, AppliedStack, Manifest, parse_manifest, revision_of
 from paisctl.observed import HostFacts, HostState
 from paisctl.operation import (
@@ -52,7 +52,6 @@ _WORDS = (  # what a run.sh is written in
     "digest.sh",
 )
 _HARMLESS = (Pull, TakeKept, CheckFile)  # what changes nothing yet
-_SHELL_FILES = (*_WORDS, "probe.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,8 @@ def pack(plan: HostPlan, target: Target, state: HostState, vault: Vault, run: Ru
     manifest = parse_manifest(state.manifest)
     settings = _settings(target, state, state.facts, run, manifest.generation)
     contents = {
-        **{name: script(name).encode() for name in _SHELL_FILES},
+        **{name: script(name).encode() for name in _WORDS},
+        "probe.sh": probe_program().encode(),
         **_new_files(plan, vault),
         **_records(plan, target, manifest, run),
         **{

@@ -15,6 +15,11 @@ def script(name: str) -> str:
     return resources.files(__name__).joinpath(name).read_text("utf-8")
 
 
+def probe_program() -> str:
+    """All that reads a host, as one text; its variables go in front."""
+    return script("memory.sh") + script("probe.sh")
+
+
 def assignments(**values: str) -> str:
     """Lines that set shell variables, for in front of a script."""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())

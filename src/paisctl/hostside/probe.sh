@@ -1,4 +1,4 @@
-# Read a host, change nothing, print one JSON document.
+# Read a host, change nothing, print one JSON document. Sent behind memory.sh.
 #
 # For any POSIX sh (dash, BusyBox ash, macOS, DSM): no Python, no jq, no GNU options, and no
 # temporary files, since to plan is to leave a host as it is.
@@ -215,64 +215,6 @@ odd_files() {
 file_text() {
   { [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"; } && $files_sudo cat "$root/$1"
 } 2>/dev/null
-
-# The lines of audit.log, as JSON strings: all of them, or the last two.
-audit() {
-  if [ "$HISTORY" = yes ]; then
-    file_text audit.log
-  else
-    file_text audit.log | tail -n 2
-  fi | tr -d '\000-\010\013-\037' | json_escape | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
-}
-
-# Whether the process that took the lock lives: true, false, or null where nobody can tell. Its
-# number may be another's after a restart of the host, so its command is looked at.
-lock_alive() {
-  process=$(file_text lock | sed -n 's/.*"process": *\([0-9][0-9]*\).*/\1/p' | head -n 1)
-  if [ -z "$process" ]; then
-    echo null
-  elif $files_sudo test -r "/proc/$process/cmdline"; then
-    if $files_sudo grep -q /run.sh "/proc/$process/cmdline"; then echo true; else echo false; fi
-  elif $files_sudo test -r /proc/1/cmdline; then
-    echo false
-  elif [ ! -r /proc/self/cmdline ] && $files_sudo ps -p $$ >/dev/null; then
-    case $($files_sudo ps -p "$process" -o command=) in
-      */run.sh*) echo true ;;
-      *) echo false ;;
-    esac
-  else
-    echo null # /proc shows us our own processes only, or there is neither it nor ps
-  fi
-} 2>/dev/null
-
-# What each generation says of itself, and the paths of all files that are kept for going back.
-generations() {
-  [ "$HISTORY" = yes ] || return 0
-  comma=''
-  for number in $($files_sudo ls "$root/generations" 2>/dev/null | grep -x '[1-9][0-9]\{0,8\}'); do
-    printf '%s{"number":%s' "$comma" "$number"
-    for name in record.json stacks manifest.json; do
-      printf ',"%s":"%s"' "${name%.json}" "$(file_text "generations/$number/$name" | json_lines)"
-    done
-    printf '}'
-    comma=,
-  done
-}
-
-kept_files() {
-  [ "$HISTORY" = yes ] || return 0
-  # shellcheck disable=SC2016 # the inner shell expands it
-  $files_sudo sh -c 'cd "$1/generations/kept" && find * -type f' sh "$root" 2>/dev/null |
-    grep -v '[[:cntrl:]]' | json_escape |
-    awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
-}
-
-# The references of images that a generation may need again.
-kept_images() {
-  [ "$HISTORY" = yes ] || return 0
-  $files_sudo find "$root/generations/kept" -name images -type f -exec cat {} + 2>/dev/null |
-    sed -n 's/^sha256:[0-9a-f]* \([^ ]*\)$/\1/p'
-}
 
 print_host() {
   printf '"host":{'

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from paisctl.errors import UnexpectedAnswer
-from paisctl.hostside import assignments, script
+from paisctl.hostside import assignments, probe_program
 from paisctl.observed import HostState, KeptGeneration
 from paisctl.probe import octal, probe, understand, version_tuple
 from paisctl.targets import Target
@@ -54,7 +54,7 @@ def read(host: Host, **changes: object) -> HostState:
 
 def without_system_docker(host: Host) -> bytes:
     """The answer on a machine that has no docker in the places where this one may have it."""
-    text = script("probe.sh").replace("/usr/local/bin /usr/bin /opt", "/opt")
+    text = probe_program().replace("/usr/local/bin /usr/bin /opt", "/opt")
     return host.transport.run("sh -s", (PARAMETERS + text).encode()).stdout
 
 
@@ -187,7 +187,7 @@ def test_a_root_below_home(host: Host) -> None:
 
 def test_a_root_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(host: Host) -> None:
     host.program("docker", ENGINE)
-    answer = host.transport.run("sh -s", (PARAMETERS + script("probe.sh")).encode())
+    answer = host.transport.run("sh -s", (PARAMETERS + probe_program()).encode())
     closed = re.sub(rb'"root_state":"[a-z]+"', b'"root_state":"closed"', answer.stdout)
     state = understand(host.target(), closed)
     assert "may not look into" in state.problem
@@ -196,7 +196,7 @@ def test_a_root_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(host: H
 
 def test_noise_around_the_document(dash_host: Host) -> None:
     dash_host.program("docker", ENGINE)
-    answer = dash_host.transport.run("sh -s", (PARAMETERS + script("probe.sh")).encode())
+    answer = dash_host.transport.run("sh -s", (PARAMETERS + probe_program()).encode())
     noisy = b"Welcome to box!\n\x1b[0m" + answer.stdout + b"logout\n"
     assert understand(dash_host.target(), noisy).root == "/x"
 
@@ -294,7 +294,7 @@ def test_where_only_ps_can_tell_whether_a_process_lives(dash_host: Host) -> None
     ps = 'case $2 in 5) echo "sh /opt/paisctl/staging/r/run.sh" ;; 6) echo vi ;; 7) exit 1 ;; esac'
     dash_host.program("docker", ENGINE)
     dash_host.program("ps", ps)
-    program = script("probe.sh").replace("/proc/", "/no-proc/")
+    program = probe_program().replace("/proc/", "/no-proc/")
 
     def told(process: int) -> bool | None:
         dash_host.write("lock", f'{{"process":{process}}}')
