@@ -118,4 +118,14 @@ def test_the_reference_lists_every_code_and_a_case_shows_each(
     documented = set(
         re.findall(r"^\| `([a-z][a-z0-9-]+)` \|", REFERENCE.read_text("utf-8"), re.MULTILINE)
     )
-    assert shown == documented - {"unreadable"}  # that one needs a file nobody may read
+    # One needs a file nobody may read, the other one very many problems.
+    assert shown == documented - {"unreadable", "too-many"}
+
+
+def test_very_many_problems_are_an_error_and_shown_in_part() -> None:
+    found = Diagnostics()
+    for line in range(1, 10_000):
+        found.warning("w", "it is odd", Mark("x.yaml", line))
+    assert len(list(found)) == 5001
+    assert [problem.code for problem in found.errors] == ["too-many"]
+    assert "note: and 4801 more; `--format json` lists all" in view.as_text(found)
