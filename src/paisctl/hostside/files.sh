@@ -2,9 +2,16 @@
 
 # shellcheck disable=SC2034,SC2154 # variables and functions of apply.sh
 
-# Whether a directory, as far as it exists, lies in ROOT when every link is followed.
+# Whether a directory, as far as it exists, lies in ROOT when every link is followed. What does not
+# exist yet must not go up: it would lead elsewhere once it does.
 contained() {
   place=$1
+  case $1/ in
+    */../*)
+      problem="$1 leads out of $ROOT"
+      return 1
+      ;;
+  esac
   while [ ! -d "$place" ]; do
     if [ -e "$place" ] || [ -L "$place" ]; then
       problem="$place is in the way: it is no directory"

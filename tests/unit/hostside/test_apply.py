@@ -352,6 +352,18 @@ def test_nothing_is_written_through_a_link_that_leaves_the_root(host: Host, tmp_
     assert [path.name for path in outside.iterdir()] == ["victim"]
 
 
+def test_a_path_that_goes_up_removes_and_writes_nothing(host: Host) -> None:
+    """Rendering refuses such a path; a manifest or a saved plan may have been edited."""
+    host.program("docker", engine(WELL))
+    victim = host.root / "stacks/victim"
+    (host.root / "stacks/a").mkdir(parents=True)
+    victim.write_text("untouched")
+    end = ended(apply(host, stack(RemoveFile("../victim"))))
+    assert end.outcome is Outcome.FAILED
+    assert "leads out of" in end.message
+    assert victim.read_text() == "untouched"
+
+
 CHECKED = CheckFile("config/f", FileCheck("web", ("test",)), "image:1", ("config:/etc/x",))
 
 
