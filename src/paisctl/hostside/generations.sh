@@ -10,13 +10,20 @@ keep_stack() {
   [ -f "$STAGING/fragments/$STACK.line" ] || return 0
   read -r revision <"$STAGING/fragments/$STACK.revision"
   kept=$ROOT/generations/kept/$STACK/$revision
-  if [ ! -d "$kept/files" ]; then
-    rm -rf "$kept.new"
+  if ! has_files "$kept/files" <"$STAGING/new/$STACK.files"; then
+    rm -rf "$kept.new" "$kept"
     private mkdir -p "$kept.new/files" &&
       copy_files "$DIRECTORY" "$kept.new/files" <"$STAGING/new/$STACK.files" &&
       mv "$kept.new" "$kept" || return 1
   fi
   keep_images >"$STAGING/images" && private cp "$STAGING/images" "$kept/images"
+}
+
+# has_files FOLDER: whether it has all the paths on stdin; somebody may have tidied up there.
+has_files() {
+  while IFS= read -r path; do
+    [ -f "$1/$path" ] || return 1
+  done
 }
 
 # copy_files FROM TO: the paths on stdin, such as ./config/x.cfg, with their modes. As many at once

@@ -103,6 +103,15 @@ def test_an_apply_leaves_a_generation(host: Host) -> None:
     assert tree(generations / "kept" / name / revision / "files") == tree(host.root / "stacks/a")
 
 
+def test_a_copy_that_lacks_a_file_is_made_anew(dash_host: Host) -> None:
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    [copy] = (dash_host.root / "generations/kept/a").iterdir()
+    (copy / "files/conf/secret.env").unlink()
+    apply(dash_host, plan(spec("a")))
+    assert tree(copy / "files") == tree(dash_host.root / "stacks/a")
+
+
 def test_generations_beyond_the_bound_go_and_what_is_in_use_stays(host: Host) -> None:
     host.program("docker", ENGINE)
     apply(host, plan(spec("still")), conduct=Conduct(keep=2))
