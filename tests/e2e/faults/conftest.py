@@ -1,4 +1,4 @@
-"""A lab of two hosts that differ in all that matters here, to be broken and mended."""
+"""A lab of its own, to be broken and mended."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from tests.e2e.faults.harness.host import Host  # noqa: E402
 from tests.e2e.rehearsal import Rehearsal  # noqa: E402
 from tests.e2e.scenario import apply  # noqa: E402
 
-DEVICES = ("box", "nas")
+DEVICES = ("box", "nas", "spare")
+SETTLED = ("box", "nas")
+FLEET = (*INVENTORIES, Path(__file__).with_name("fleet.yaml"))
 
 
 @pytest.fixture(scope="session")
 def broken_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A box with BusyBox, whose login may use Docker, and a NAS whose login needs sudo for it."""
+    """Two boxes with BusyBox, whose login may use Docker, and a NAS whose login needs sudo for it."""
     lab = Lab(local_engine(), f"test-{os.getpid()}-faults", tmp_path_factory.mktemp("lab"), print)
     try:
-        lab.up(pipeline.desire(INVENTORIES), DEVICES)
-        yield Rehearsal(lab, (*INVENTORIES, lab.overlay), DEVICES)
+        lab.up(pipeline.desire(FLEET), DEVICES)
+        yield Rehearsal(lab, (*FLEET, lab.overlay), DEVICES)
     finally:
         lab.down(images=False)
 
 
 @pytest.fixture
 def lab(broken_lab: Rehearsal, tmp_path: Path) -> Rehearsal:
-    """The lab, mended: on both hosts a version of the canary runs, and has data in its volume."""
-    for device in DEVICES:
+    """The lab, mended: on two hosts a version of the canary runs, and has data in its volume."""
+    for device in SETTLED:
         host = Host(broken_lab, device)
         host.wait_until_idle()
         if not look(host).is_well:

@@ -47,16 +47,15 @@ def test_cut_during_the_push_nothing_of_it_is_used(box: Host, tmp_path: Path) ->
     assert (left.word, left.id) == (before.word, before.id)
 
 
-CUTS: list[Callable[[Relay, Host], None]] = [
-    lambda relay, _: relay.cut(),
-    lambda _, host: host.cut_sessions(),
+CUTS: list[tuple[str, Callable[[Relay, Host], None]]] = [
+    ("install compose.yaml", lambda relay, _: relay.cut()),
+    ("recreate canary", lambda _, host: host.cut_sessions()),
 ]
 
 
-@pytest.mark.parametrize("cut", CUTS, ids=["in the network", "by sshd"])
-@pytest.mark.parametrize("step", ["install compose.yaml", "recreate canary"])
+@pytest.mark.parametrize(("step", "cut"), CUTS, ids=["in the network", "by sshd"])
 def test_cut_during_the_apply_the_host_finishes_by_itself(
-    box: Host, tmp_path: Path, cut: Callable[[Relay, Host], None], step: str
+    box: Host, tmp_path: Path, step: str, cut: Callable[[Relay, Host], None]
 ) -> None:
     before, wanted = look(box), new_version(tmp_path)
     with Relay(box.lab.lab.host("box").port or 0) as relay:

@@ -23,11 +23,9 @@ def lock(process: int, heartbeat: int) -> str:
 
 NOW = int(time.time())
 LEFT = {
-    "empty": "",
     "torn": '{"run": "2020',
     "of a process that is no more": lock(4_000_000, NOW),
     "of another process by now": lock(1, NOW),
-    "as an older paisctl wrote it": "process 1, ann@laptop\n",
 }
 
 

@@ -56,14 +56,14 @@ def overlay(folder: Path, number: int) -> Path:
     return path
 
 
-def test_a_thousand_files_arrive_and_change(box: Host, tmp_path: Path) -> None:
+def test_a_thousand_files_arrive(box: Host, tmp_path: Path) -> None:
     before = look(box)
     write_stack(tmp_path, MANY, [f"files/{n // 100}/{n}.conf" for n in range(FILES)])
-    count = f"cd {box.root}/stacks/large/files && grep -rlx 'number %d' . | wc -l"
-    for number in (1, 2):
-        apply(box.lab, "box", "--stack", "large", overlay=overlay(tmp_path, number))
-        assert int(box.sh(count % number)) == FILES
-        assert plan(box.lab, "box", "--stack", "large", overlay=overlay(tmp_path, number)) == []
+    wanted = overlay(tmp_path, 1)
+    apply(box.lab, "box", "--stack", "large", overlay=wanted)
+    count = f"cd {box.root}/stacks/large/files && grep -rlx 'number 1' . | wc -l"
+    assert int(box.sh(count)) == FILES
+    assert plan(box.lab, "box", "--stack", "large", overlay=wanted) == []
     after = look(box)
     assert (after.id, after.word, after.data) == (before.id, before.word, before.data)
 

@@ -52,7 +52,8 @@ class Canary:
     def running(self) -> str:
         if not self.container or self.container["State"]["Status"] != "running":
             return ""
-        return dict(v.split("=", 1) for v in self.container["Config"]["Env"])["WORD"]
+        environment = [text.partition("=") for text in self.container["Config"]["Env"]]
+        return next(str(value) for name, _, value in environment if name == "WORD")
 
     @property
     def is_well(self) -> bool:

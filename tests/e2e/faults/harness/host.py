@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 
 from paisctl import pipeline
-from tests.e2e.conftest import INVENTORIES
 from tests.e2e.rehearsal import Rehearsal, run
 
-ROOTS = {"box": "/opt/paisctl", "nas": "/volume1/docker/paisctl"}
+ROOTS = {"box": "/opt/paisctl", "nas": "/volume1/docker/paisctl", "spare": "/opt/paisctl"}
 LOGIN = "paisctl"
 PATIENCE = 60.0  # seconds for anything that a host does by itself
 
@@ -106,7 +105,8 @@ class Host:
 
     def power_on(self) -> None:
         """Start again; sshd gets another port, which the lab's overlay then names."""
-        self.lab.lab.up(pipeline.desire(INVENTORIES), self.lab.devices)
+        fleet = [path for path in self.lab.inventories if path != self.lab.lab.overlay]
+        self.lab.lab.up(pipeline.desire(fleet), self.lab.devices)
 
     def _wait_for_sshd(self) -> None:
         wait_until(lambda: self.lab.ssh(self.device, "true").returncode == 0, "sshd")
@@ -136,4 +136,4 @@ def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIE
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience:.0f} s for {what}"
-        time.sleep(0.1)
+        time.sleep(0.2)
