@@ -64,10 +64,11 @@ def survey(
     stacks: Collection[str] = (),
 ) -> list[Row]:
     """Rows for the hosts that were read, in the inventory's order; `stacks` limits them."""
+    problems = {host.device: host.problem for host in plan.problems}
     rows = []
     for device, state in ((name, states[name]) for name in hosts if name in states):
-        if state.problem:
-            rows.append(Row(device, problem=state.problem))
+        if device in problems:
+            rows.append(Row(device, problem=problems[device]))
             continue
         for stack in hosts[device].stacks.values():
             if not stacks or stack.name in stacks:

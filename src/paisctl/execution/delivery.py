@@ -119,11 +119,10 @@ def _new_files(plan: HostPlan, vault: Vault) -> dict[str, bytes]:
 
 def _records(plan: HostPlan, target: Target, manifest: Manifest, run: Run) -> dict[str, bytes]:
     """What is written down once stacks are applied: `fragments` as it is, `new` as it will be."""
-    generation = manifest.generation + 1
-    owner = {"fleet": target.fleet, "device": plan.device, "generation": generation}
+    owner = {"fleet": target.fleet, "device": plan.device}
     texts = {
-        "fragments/header": f'{_open({"paisctl": VERSION, **owner})}, "stacks": {{',
-        "fragments/record": f"{_open({**owner, **_provenance(run)})}, ",
+        "fragments/header": _open({"paisctl": VERSION, **owner}),
+        "fragments/record": _open({**owner, **_provenance(run)}),
     }
     for name, applied in manifest.stacks.items():
         texts[f"fragments/{name}.line"] = _entry(name, applied.line)
@@ -197,7 +196,6 @@ def _settings(
         "REVISION": run.conduct.revision,
         "PLAN": run.conduct.plan,
         "BEFORE": str(generation),
-        "GENERATION": str(generation + 1),
         "PLANNED": _without_controls_digest(state.manifest),
         "ROLLBACK": "yes" if run.conduct.rollback else "no",
         "WAIT": str(math.ceil(run.conduct.wait)),

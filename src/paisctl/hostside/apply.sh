@@ -13,9 +13,9 @@
 #
 # Variables that run.sh sets before: ROOT, STAGING, RUN (its name), DOCKER (absolute path),
 # DOCKER_SUDO (`sudo -n` or empty), WHO, MACHINE, COMMAND, REVISION and PLAN (for lock and log),
-# BEFORE (the generation there is), GENERATION (the one to come), PLANNED (SHA-256 of the manifest
-# that was planned on, or empty), ROLLBACK (yes or no), WAIT (seconds for somebody else's lock), KEEP
-# (how many generations), and those of probe.sh for the last look.
+# BEFORE (the generation there is), PLANNED (SHA-256 of the manifest that was planned on, or empty),
+# ROLLBACK (yes or no), WAIT (seconds for somebody else's lock), KEEP (how many generations), and
+# those of probe.sh for the last look.
 #
 # Events go to stdout, one line each: `@paisctl ` and a JSON object. What programs print goes to a
 # log in STAGING, and its end into the event of a step that fails. What the controller says comes on
@@ -68,6 +68,7 @@ begin_run() {
   take_lock || give_up "$problem" held
   is_as_planned || give_up 'it was changed since the plan was made' moved
   drop_leftovers
+  number_generation
   note began ''
   emit locked '' ''
 }
@@ -244,6 +245,7 @@ record_stack() {
 write_manifest() {
   {
     cat "$STAGING/fragments/header" || return 1
+    printf ', "generation": %s, "stacks": {' "$GENERATION"
     comma=''
     for line in "$STAGING"/fragments/*.line; do
       [ -f "$line" ] || continue

@@ -5,6 +5,20 @@
 
 # shellcheck disable=SC2034,SC2154 # variables and functions of apply.sh
 
+# The number of the generation to come. Numbers only go up: where somebody has moved the manifest
+# away, older generations are still there.
+number_generation() {
+  GENERATION=$BEFORE
+  for folder in "$ROOT"/generations/[0-9]*; do
+    number=${folder##*/}
+    case $number in
+      *[!0-9]*) continue ;;
+    esac
+    [ "$number" -le "$GENERATION" ] || GENERATION=$number
+  done
+  GENERATION=$((GENERATION + 1))
+}
+
 # keep_stack: a copy of the stack's files, under the name of what the manifest says of it.
 keep_stack() {
   [ -f "$STAGING/fragments/$STACK.line" ] || return 0
@@ -60,8 +74,8 @@ keep_generation() {
   kept=$ROOT/generations/$GENERATION
   private mkdir -p "$kept" || return 1
   # shellcheck disable=SC2086 # a list of words
-  printf '%s"changed":[%s]}\n' "$(cat "$STAGING/fragments/record")" \
-    "$(printf '%s\n' $changed | json_strings)" >"$STAGING/record" || return 1
+  printf '%s, "generation": %s, "changed": [%s]}\n' "$(cat "$STAGING/fragments/record")" \
+    "$GENERATION" "$(printf '%s\n' $changed | json_strings)" >"$STAGING/record" || return 1
   for line in "$STAGING"/fragments/*.line; do
     [ -f "$line" ] || continue
     name=${line##*/}

@@ -112,6 +112,18 @@ def test_a_copy_that_lacks_a_file_is_made_anew(dash_host: Host) -> None:
     assert tree(copy / "files") == tree(dash_host.root / "stacks/a")
 
 
+def test_numbers_only_go_up(dash_host: Host) -> None:
+    """Also when somebody has moved a damaged manifest away, as the hint of a plan says."""
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    apply(dash_host, plan(spec("a", compose="v2\n")))
+    (dash_host.root / "manifest.json").unlink()
+    apply(dash_host, plan(spec("a", compose="v3\n")))
+    assert json.loads((dash_host.root / "manifest.json").read_text())["generation"] == 3
+    generations = {path.name for path in (dash_host.root / "generations").iterdir()}
+    assert generations == {"1", "2", "3", "kept"}
+
+
 def test_generations_beyond_the_bound_go_and_what_is_in_use_stays(host: Host) -> None:
     host.program("docker", ENGINE)
     apply(host, plan(spec("still")), conduct=Conduct(keep=2))
