@@ -195,6 +195,26 @@ def test_a_host_that_breaks_off_does_not_leave_others_waiting(
     assert results["m7"].state is not None
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[]",
+        "[" * 100_000,
+        '{"event":["ready"]}',
+        '{"event":"refused","detail":7}',
+        '{"event":"broken","stack":"qdrant","log":"7"}',
+        '{"event":"applied","stack":"other"}',
+        '{"event":"waiting"}',
+    ],
+)
+def test_what_no_host_of_ours_says_ends_the_conversation(said: str) -> None:
+    results, _ = run([host("k6", qdrant=[])], {"k6": says(f"@paisctl {said}\n")})
+    assert results["k6"].problem.startswith(
+        f"k6 says something that cannot be understood: @paisctl {said[:20]}"
+    )
+    assert list(results["k6"].stacks) == ["qdrant"]
+
+
 def test_hosts_work_in_one_common_order() -> None:
     # Each host has its two stacks the wrong way round for the other one's needs.
     plan = [

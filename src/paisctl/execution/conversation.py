@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
 from paisctl.events import (
@@ -24,7 +22,9 @@ from paisctl.events import (
 )
 from paisctl.execution.coordinate import Coordinator, Word
 from paisctl.execution.delivery import Delivery
+from paisctl.execution.host_event import PREFIX, HostEvent, parse_event
 from paisctl.hostside import COMMAND
+from paisctl.manifest import parse_manifest
 from paisctl.observed import HostState
 from paisctl.plan import HostPlan
 from paisctl.probe import understand
@@ -33,11 +33,11 @@ from paisctl.targets import Target
 from paisctl.threads import start_thread
 from paisctl.transports import Channel
 
-_EVENT = "@paisctl "
 _WORDS = {Word.LOCK: b"lock\n", Word.GO: b"go\n", Word.SKIP: b"skip\n"}
 _HERE = b"here\n"
 _PULSE = 10.0  # seconds; a host that hears nothing for a minute takes us to be gone
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+_OF_A_STACK = {"waiting", "step", "broken", "going-back", *_OUTCOMES}
 
 
 @dataclass
@@ -95,11 +95,11 @@ class Conversation:
         noise = ""
         lines = channel.lines()
         for line in lines:
-            if not line.startswith(_EVENT):
+            if not line.startswith(PREFIX):
                 noise = line or noise
                 continue
             event = self._parse(line)
-            match event["event"]:
+            match event.kind:
                 case "observation":
                     return self._observation(lines, channel)
                 case "withdrawn":
@@ -113,13 +113,16 @@ class Conversation:
         said = channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or noise
         raise HostError(f"the apply broke off with exit status {status}" + (said and f": {said}"))
 
-    def _parse(self, line: str) -> dict[str, Any]:
-        try:
-            return {"event": "", **json.loads(line.removeprefix(_EVENT))}
-        except (ValueError, TypeError):
-            raise UnexpectedAnswer(
-                f"{self.plan.device} says something that cannot be understood: {line[:200]}"
-            ) from None
+    def _parse(self, line: str) -> HostEvent:
+        event = parse_event(line)
+        if event is None or (event.kind in _OF_A_STACK and event.stack not in self._stacks):
+            said = f"{self.plan.device} says something that cannot be understood: {line[:200]}"
+            raise UnexpectedAnswer(said)
+        return event
+
+    @property
+    def _stacks(self) -> list[str]:
+        return [stack.name for stack in self.plan.stacks]
 
     def _observation(self, lines: Iterator[str], channel: Channel) -> HostState:
         self._over.set()
@@ -129,10 +132,10 @@ class Conversation:
         # Seen by root, where root applied; what holds for the next run was found out before.
         return replace(state, facts=self.before.facts)
 
-    def _react(self, event: dict[str, Any], channel: Channel, delivery: Delivery) -> None:
-        device, stack, step = self.plan.device, event.get("stack", ""), event.get("step", "")
-        detail = self.vault.redact(event.get("detail", ""))
-        match event["event"]:
+    def _react(self, event: HostEvent, channel: Channel, delivery: Delivery) -> None:
+        device, stack, step = self.plan.device, event.stack, event.step
+        detail = self.vault.redact(event.detail)
+        match event.kind:
             case "ready":
                 channel.write(delivery.archive)
                 start_thread(self._pulse, channel)
@@ -154,11 +157,11 @@ class Conversation:
             case "step":
                 self.listener(StepStarted(device, stack, step, detail))
             case "broken":
-                log = tuple(self.vault.redact(line) for line in event.get("log", ()))
+                log = tuple(self.vault.redact(line) for line in event.log)
                 self._broken.setdefault(stack, []).append(_Broken(step, detail, log))
             case "going-back":
-                self._generation = int(detail)
-                self.listener(GoingBack(device, stack, int(detail)))
+                self._generation = parse_manifest(self.before.manifest).generation
+                self.listener(GoingBack(device, stack, self._generation))
 
     def _give_word(self, stack: str, channel: Channel) -> None:
         key = (self.plan.device, stack)
@@ -184,14 +187,13 @@ class Conversation:
                 with self._writing:
                     channel.write(_HERE)
 
-    def _ended(self, event: dict[str, Any], outcome: Outcome) -> None:
-        stack = event.get("stack", "")
-        message = self.vault.redact(event.get("detail", "")) or self._why
-        first, *others = self._broken.get(stack) or [_Broken("", message, ())]
+    def _ended(self, event: HostEvent, outcome: Outcome) -> None:
+        message = self.vault.redact(event.detail) or self._why
+        first, *others = self._broken.get(event.stack) or [_Broken("", message, ())]
         for broken in others[-1:] if outcome is Outcome.STRANDED else []:
             said = f"{first.message}; then going back failed at: {broken.step}: {broken.message}"
             first = _Broken(first.step, said, (*first.log, *broken.log))
-        self._end(stack, outcome, first)
+        self._end(event.stack, outcome, first)
 
     def _end(self, stack: str, outcome: Outcome, broken: _Broken) -> None:
         self.changing = ""
@@ -203,10 +205,10 @@ class Conversation:
         """Give every stack that the host did not finish an end, for others may wait for it."""
         known = self.coordinator.results(self.plan.device)
         changing = self.changing
-        for stack in self.plan.stacks:
-            if stack.name not in known:
-                outcome = Outcome.FAILED if stack.name == changing else Outcome.SKIPPED
-                self._end(stack.name, outcome, _Broken("", reason, ()))
+        for stack in self._stacks:
+            if stack not in known:
+                outcome = Outcome.FAILED if stack == changing else Outcome.SKIPPED
+                self._end(stack, outcome, _Broken("", reason, ()))
         self.changing = changing
 
 
