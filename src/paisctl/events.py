@@ -107,8 +107,8 @@ class HostResult:
     """How an apply ended on one host.
 
     `state` is the host as read again afterwards, None when it could not be; `problem` then says
-    why, `hint` what to do, and `changing` which stack was being changed at that moment. `generation` is the one that
-    the host has gone back to by itself.
+    why, `hint` what to do, and `changing` which stack was being changed at that moment.
+    `generation` is the one that the host has gone back to by itself.
     """
 
     device: str

@@ -74,7 +74,8 @@ def run(
 ) -> tuple[dict[str, HostResult], list[Event]]:
     events: list[Event] = []
     targets = {name: Target(name, transport, "/r") for name, transport in transports.items()}
-    states = {name: HostState(name, "/r", facts=FACTS) for name in targets}
+    manifest = json.dumps({"paisctl": 1, "generation": 7, "stacks": {}})
+    states = {name: HostState(name, "/r", manifest=manifest, facts=FACTS) for name in targets}
     results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append, Conduct())
     return results, events
 

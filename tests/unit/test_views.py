@@ -193,7 +193,16 @@ def test_a_report_of_failure_says_what_to_do() -> None:
 def test_a_stack_that_could_not_be_removed_is_not_named_in_a_selection() -> None:
     """The inventory does not know it any more, so that `--stack` would refuse it."""
     report = Report(plan(IMAGE, entry=""), {"k6": ended(Outcome.FAILED)}, plan(IMAGE))
-    assert "    next: mend the cause, then paisctl apply k6" in report_view.as_text(report).splitlines()
+    assert (
+        "    next: mend the cause, then paisctl apply k6"
+        in report_view.as_text(report).splitlines()
+    )
+
+
+def test_after_a_rollback_that_failed_the_way_on_is_not_forward() -> None:
+    report = Report(plan(IMAGE), {"k6": ended(Outcome.FAILED)}, plan(IMAGE))
+    said = report_view.as_text(report, {"k6": 6})
+    assert "then paisctl rollback k6 --to 6 --stack qdrant\n" in said
 
 
 def test_what_still_differs_after_an_apply_is_no_success() -> None:

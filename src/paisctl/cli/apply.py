@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.carry_out import How, NoRollback, Transaction, Wait, Yes, ask, carry_out, waiting
+from paisctl.cli.carry_out import (
+    APPLY,
+    How,
+    NoRollback,
+    Transaction,
+    Wait,
+    Yes,
+    carry_out,
+    confirm,
+    waiting,
+)
 from paisctl.cli.context import (
     Diff,
     IgnoreDrift,
@@ -107,5 +117,5 @@ def _apply_inventory(
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
-        ask(how)
+        confirm(APPLY, yes=how.yes)
         carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))

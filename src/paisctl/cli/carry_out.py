@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from paisctl.plan import Plan
     from paisctl.session import Session
 
+APPLY = "Apply these changes?"
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 NoRollback = Annotated[
     bool,
@@ -47,6 +49,7 @@ class How:
     """What the command line asks for.
 
     `transaction` is None for what the inventory says, `wait` is in seconds, `command` is for logs.
+    `back_to` are the generations that hosts are to go back to, by device; empty for an apply.
     """
 
     yes: bool = False
@@ -54,6 +57,7 @@ class How:
     transaction: bool | None = None
     wait: float = 0.0
     command: str = "apply"
+    back_to: Mapping[str, int] = field(default_factory=dict)
 
 
 def waiting(wait: str) -> float:
@@ -70,17 +74,19 @@ def waiting(wait: str) -> float:
         raise UsageError(f"--wait: {error}") from None
 
 
-def ask(how: How) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """Ask whether to go ahead, unless `--yes` was given; a no ends the command.
 
     Raises:
         UsageError: there is nobody to ask.
     """
-    if how.yes:
+    if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without being asked")
-    if not typer.confirm("\nApply these changes?", err=True):
+        raise UsageError(
+            "there is no terminal to ask on", "add --yes to go ahead without being asked"
+        )
+    if not typer.confirm(f"\n{question}", err=True):
         typer.echo("nothing was changed", err=True)
         raise typer.Exit(1)
 
@@ -119,5 +125,5 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
         typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
         raise
     report = session.report(plan, results)
-    typer.echo(view.as_text(report), nl=False)
+    typer.echo(view.as_text(report, how.back_to), nl=False)
     raise typer.Exit(int(not report.succeeded))

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from paisctl.cli.carry_out import How, NoRollback, Transaction, Wait, Yes, ask, carry_out, waiting
+from paisctl.cli.carry_out import (
+    APPLY,
+    How,
+    NoRollback,
+    Transaction,
+    Wait,
+    Yes,
+    carry_out,
+    confirm,
+    waiting,
+)
 from paisctl.cli.context import Devices, Diff, On, Stacks, settings
 from paisctl.errors import UsageError
 
@@ -50,20 +61,32 @@ def rollback(
       paisctl rollback k6 --to 6 --stack redis-cache
       paisctl history k6               # what there is to go back to
     """
-    from paisctl import pipeline
-    from paisctl.inventory.selection import select
-    from paisctl.rollback import open_rollback
-    from paisctl.views import human
-    from paisctl.views.progress import watch_probes
-
     if to is not None and not devices and on is None:
         raise UsageError(
             "each host counts its own generations",
             f"name the devices: paisctl rollback DEVICE --to {to}",
         )
     how = How(yes, no_rollback, transaction, waiting(wait))
+    _roll_back(context, devices, on, to, stack, how, diff)
+
+
+def _roll_back(
+    context: typer.Context,
+    names: list[str] | None,
+    on: str | None,
+    to: int | None,
+    stack: list[str] | None,
+    how: How,
+    diff: bool,
+) -> None:
+    from paisctl import pipeline
+    from paisctl.inventory.selection import select
+    from paisctl.rollback import open_rollback
+    from paisctl.views import human
+    from paisctl.views.progress import watch_probes
+
     fleet = pipeline.read_fleet(settings(context).inventory)
-    chosen = select(fleet, devices or (), on)
+    chosen = select(fleet, names or (), on)
     with ExitStack() as open_session:
         with watch_probes() as listener:
             back = open_session.enter_context(
@@ -73,6 +96,7 @@ def rollback(
         typer.echo(human.plan(plan, show_diffs=diff), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
-        ask(how)
-        how = How(yes, no_rollback, transaction, how.wait, back.command)
+        confirm(APPLY, yes=how.yes)
+        back_to = {device: aim.number for device, aim in back.aims.items()}
+        how = replace(how, command=back.command, back_to=back_to)
         carry_out(back.session, plan, how, fleet, back.revision)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from paisctl.cli.carry_out import How, ask, carry_out
+from paisctl.cli.carry_out import APPLY, How, carry_out, confirm
 from paisctl.cli.context import settings
 from paisctl.errors import UsageError
 
@@ -69,5 +69,5 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
             raise typer.Exit(int(not plan.is_whole))
         if plan != saved.plan:
             revision = git_revision(fleet.directory)
-            ask(how)
+            confirm(APPLY, yes=how.yes)
         carry_out(session, plan, how, fleet, revision)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paisctl.cli.carry_out import Yes, confirm
 from paisctl.cli.context import settings
 from paisctl.errors import HostError, UsageError
 
@@ -22,7 +22,7 @@ def unlock(
     device: Annotated[
         str, typer.Argument(help="The device, by name.", show_default=False, metavar="DEVICE")
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Take away the lock on a host. Shows who holds it, and asks first.
 
@@ -46,7 +46,7 @@ def unlock(
             typer.echo(f"{device} is not locked")
             return
         typer.echo(view.describe(device, lease), nl=False)
-        _ask(yes)
+        confirm("Take this lock away?", yes=yes)
         _unlock(target, state, lease)
     finally:
         target.close()
@@ -71,16 +71,6 @@ def _read(target: Target) -> HostState:
     if not state.root:
         raise HostError(f"{target.device} could not be read: {state.problem}", state.hint)
     return state
-
-
-def _ask(yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on", "add --yes to go ahead without being asked")
-    if not typer.confirm("\nTake this lock away?", err=True):
-        typer.echo("nothing was changed", err=True)
-        raise typer.Exit(1)
 
 
 def _unlock(target: Target, state: HostState, lease: Lease) -> None:

@@ -65,14 +65,8 @@ def reconcile_host(
         return HostPlan(spec.device, problem=state.problem, hint=state.hint)
     try:
         manifest = parse_manifest(state.manifest)
-    except NewerManifest as error:
-        return HostPlan(spec.device, problem=str(error), hint="upgrade paisctl on this machine")
     except UnusableManifest as error:
-        hint = (
-            f"move {state.root}/manifest.json away on {spec.device}; "
-            "the next plan then compares with what runs"
-        )
-        return HostPlan(spec.device, problem=str(error), hint=hint)
+        return _unusable(error, spec, state)
     foreign = foreign_owner(spec, manifest)
     if foreign:
         return foreign
@@ -87,18 +81,22 @@ def reconcile_host(
     if scope.covers(Cause.PENDING):
         plans = with_new_name(spec, manifest, plans)
     if scope.covers(Cause.ORPHAN):
-        plans += [
-            _orphan(spec, name, state, manifest)
-            for name in _orphans(spec, state, manifest)
-            if not chosen or name in chosen
-        ]
+        orphans = _orphans(spec, state, manifest)
+        plans += [_orphan(spec, n, state, manifest) for n in orphans if not chosen or n in chosen]
     notes = (*state.notes, *(note for each in planned for note in each.notes))
-    return HostPlan(
-        spec.device,
-        tuple(plan for plan in plans if plan.changes),
-        notes,
-        refused=tuple(refused.values()),
+    changing = tuple(plan for plan in plans if plan.changes)
+    return HostPlan(spec.device, changing, notes, refused=tuple(refused.values()))
+
+
+def _unusable(error: UnusableManifest, spec: HostSpec, state: HostState) -> HostPlan:
+    """Without its manifest nothing on a host can be told to be ours."""
+    hint = (
+        "upgrade paisctl on this machine"
+        if isinstance(error, NewerManifest)
+        else f"move {state.root}/manifest.json away on {spec.device}; "
+        "the next plan then compares with what runs"
     )
+    return HostPlan(spec.device, problem=str(error), hint=hint)
 
 
 def _comparison(

@@ -129,7 +129,12 @@ def _command(item: Diagnostic) -> str:
     mark = _in_a_file(item)
     place: dict[str, object] = {"title": item.code}
     if mark:
-        place = {"file": clean(shown_path(mark.file)), "line": mark.line, "col": mark.column, **place}
+        place = {
+            "file": clean(shown_path(mark.file)),
+            "line": mark.line,
+            "col": mark.column,
+            **place,
+        }
         if mark.width:
             place["endColumn"] = mark.column + mark.width
     properties = ",".join(f"{key}={_escape(str(value), ':,')}" for key, value in place.items())

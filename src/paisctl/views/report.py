@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from rich.text import Text
 
@@ -27,18 +28,26 @@ _COUNTED = {
 }
 
 
-def as_text(report: Report) -> str:
-    """A report, stack by stack, ending with a line that sums it up."""
-    return render(_lines(report))
+_FORWARD: Mapping[str, int] = MappingProxyType({})
 
 
-def _lines(report: Report) -> Iterator[Text]:
+def as_text(report: Report, back_to: Mapping[str, int] = _FORWARD) -> str:
+    """A report, stack by stack, ending with a line that sums it up.
+
+    Args:
+        report: how it ended.
+        back_to: the generations that the hosts were to go back to; empty for an apply.
+    """
+    return render(_lines(report, back_to))
+
+
+def _lines(report: Report, back_to: Mapping[str, int]) -> Iterator[Text]:
     if report.held_back:
         yield from _held_back(report)
         return
     for result in report.results.values():
         for end in result.stacks.values():
-            yield from _end_lines(end, result, report)
+            yield from _end_lines(end, result, _next(end, report, back_to))
         if result.problem:
             yield from _broken_off(result)
     for change in report.unproven.changes:
@@ -61,13 +70,16 @@ def _held_back(report: Report) -> Iterator[Text]:
 def _broken_off(result: HostResult) -> Iterator[Text]:
     yield Text.assemble(("? ", "red"), (f"{result.device}  ", "bold"), result.problem)
     if result.changing:
-        yield Text(f"    it was changing `{result.changing}`, and goes on or goes back by itself")
+        yield Text(
+            f"    it was changing `{result.changing}`; "
+            "unless its run was ended there, it goes on or goes back by itself"
+        )
         yield Text(f"    next: paisctl status {result.device}")
     else:
         yield Text(f"    next: {result.hint or f'paisctl plan {result.device}'}")
 
 
-def _end_lines(end: StackEnded, result: HostResult, report: Report) -> Iterator[Text]:
+def _end_lines(end: StackEnded, result: HostResult, following: str) -> Iterator[Text]:
     address = f"{end.device}/compose:{end.stack}"
     yield Text.assemble(_SIGNS[end.outcome], (address, "bold"), f"  {_said(end, result)}")
     if end.message:
@@ -75,7 +87,7 @@ def _end_lines(end: StackEnded, result: HostResult, report: Report) -> Iterator[
     for line in end.log:
         yield Text(f"    | {line}", "dim")
     if end.step or end.outcome is Outcome.FAILED:
-        yield Text(f"    next: {_next(end, report)}")
+        yield Text(f"    next: {following}")
 
 
 def _said(end: StackEnded, result: HostResult) -> str:
@@ -93,13 +105,17 @@ def _said(end: StackEnded, result: HostResult) -> str:
             return "skipped"
 
 
-def _next(end: StackEnded, report: Report) -> str:
+def _next(end: StackEnded, report: Report, back_to: Mapping[str, int]) -> str:
     """The command after this; only a stack that the inventory knows can be named in one."""
     is_known = (end.device, end.stack) not in report.removed
-    selection = f"{end.device} --stack {end.stack}" if is_known else end.device
+    stack = f" --stack {end.stack}" if is_known else ""
     if end.outcome is Outcome.STRANDED:
         return f"paisctl plan {end.device}; then apply, or rollback"
-    return f"mend the cause, then paisctl apply {selection}"
+    if end.device in back_to:
+        again = f"rollback {end.device} --to {back_to[end.device]}"
+    else:
+        again = f"apply {end.device}"
+    return f"mend the cause, then paisctl {again}{stack}"
 
 
 def _verdict(report: Report) -> str:
