@@ -50,9 +50,19 @@ def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
     """What a host's answer says.
 
     Raises:
-        UnexpectedAnswer: there is no document in the answer, or only a part of one.
+        UnexpectedAnswer: there is no document in the answer, only a part of one, or another one.
     """
     document = _document(target.device, stdout, stderr)
+    try:
+        return _state(target, document)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswer(
+            f"the answer of {target.device} is none of a probe ({type(error).__name__}: {error})",
+            "is that host what it seems to be?",
+        ) from error
+
+
+def _state(target: Target, document: dict[str, Any]) -> HostState:
     problem, hint = _problem(target, document) or ("", "")
     own = _own_files(target.device, document)
     if problem and (target.images or _has_stacks(document["manifest"])):
@@ -105,7 +115,7 @@ def _document(device: str, stdout: bytes, stderr: bytes) -> dict[str, Any]:
     text = stdout[start + 1 :].decode("utf-8", "surrogateescape")
     try:
         document, _ = json.JSONDecoder(strict=False).raw_decode(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnexpectedAnswer(
             f"the answer of {device} is cut off after {len(stdout)} bytes",
             "run the command again; if it stays so, look at the host's memory and sshd log",

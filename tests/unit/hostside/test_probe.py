@@ -207,6 +207,8 @@ def test_noise_around_the_document(dash_host: Host) -> None:
         (b"", "gave no answer to the probe"),
         (b"This account is currently not available.\n", "but said: This account is"),
         (b'\n{"paisctl":1,"host":{"os":"Lin', "is cut off after 31 bytes"),
+        (b'\n{"paisctl":1,"host":' + b"[" * 100_000, "is cut off after"),
+        (b'\n{"paisctl":1,"host":[],"docker":7}', "is none of a probe"),
     ],
 )
 def test_an_answer_that_is_none(stdout: bytes, message: str) -> None:
