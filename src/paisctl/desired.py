@@ -83,3 +83,9 @@ class HostSpec:
     fleet: str = ""
     renamed_from: str = ""
     ignored: tuple[Ignored, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The references of all images that its services run, each once."""
+        services = (each for stack in self.stacks.values() for each in stack.services.values())
+        return tuple(sorted({service.image for service in services}))

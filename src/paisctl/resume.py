@@ -52,8 +52,7 @@ def resume(
 
 def _with_images_of(target: Target, host: HostSpec | None) -> Target:
     """A target that is also asked for the images that the saved plan is about."""
-    stacks = host.stacks.values() if host else ()
-    images = {service.image for stack in stacks for service in stack.services.values()}
+    images = host.images if host else ()
     return replace(target, images=tuple(sorted({*target.images, *images})))
 
 

@@ -123,7 +123,10 @@ def open_rollback(
         states = observe(targets, listener, texts=texts, history=True)
         aims, refused = _aims(states, number)
         hosts = {device: _aimed_at(fleet, states[device], aim) for device, aim in aims.items()}
-        ready = {t.device: _with_images(t, hosts.get(t.device)) for t in targets}
+        ready = {
+            t.device: replace(t, images=hosts[t.device].images) if t.device in hosts else t
+            for t in targets
+        }
         yield Rollback(Session(hosts, vault, ready, states), aims, refused)
     finally:
         for target in targets:
@@ -144,12 +147,6 @@ def bare_targets(fleet: Fleet, devices: Sequence[str]) -> list[Target]:
     """The hosts as things to connect to, whatever they should have on them."""
     hosts = {name: bare_host(fleet, fleet.devices[name]) for name in devices}
     return build_targets(fleet, hosts, devices)
-
-
-def _with_images(target: Target, host: HostSpec | None) -> Target:
-    stacks = host.stacks.values() if host else ()
-    images = {service.image for stack in stacks for service in stack.services.values()}
-    return replace(target, images=tuple(sorted(images)))
 
 
 def _aims(

@@ -46,12 +46,11 @@ def build_targets(
 
 def _target(fleet: str, fleet_device: FleetDevice, host: HostSpec) -> Target:
     settings = fleet_device.device
-    services = (service for stack in host.stacks.values() for service in stack.services.values())
     return Target(
         device=host.device,
         transport=SshTransport(ssh_settings(fleet_device)),
         root=host.root,
-        images=tuple(sorted({service.image for service in services})),
+        images=host.images,
         docker=settings.docker.command or "",
         docker_sudo=settings.docker.sudo,
         fleet=fleet,
