@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from paisctl.document import Unfit, decode, encode
+from paisctl.codec import Unfit, decode, encode
 from paisctl.errors import PaisctlError, UsageError
 from paisctl.saved_plan import SAVE_ANEW, SavedPlan, digest_of
 

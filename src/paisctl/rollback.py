@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from paisctl.aim import describe_plan, find_aim
 from paisctl.desired import HostSpec
 from paisctl.diagnostics import did_you_mean
 from paisctl.errors import HostError, UsageError
@@ -24,6 +23,7 @@ from paisctl.operation import TakeKept
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile import reconcile_host
 from paisctl.rendering.render import bare_host
+from paisctl.rollback_aim import describe_plan, find_aim
 from paisctl.secrets import load_vault
 from paisctl.session import Session
 from paisctl.targets import Target, build_targets

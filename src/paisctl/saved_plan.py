@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from paisctl import __version__
+from paisctl.codec import encode
 from paisctl.desired import HostSpec, Ignored
-from paisctl.document import encode
 from paisctl.errors import PaisctlError
 from paisctl.fingerprint import Fingerprint, take_fingerprint, what_moved
 from paisctl.observed import HostState

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paisctl import plan_file
+from paisctl.codec import Unfit, decode, encode, word_of
 from paisctl.desired import Ignored
-from paisctl.document import Unfit, decode, encode, word_of
 from paisctl.errors import PaisctlError, UsageError
 from paisctl.operation import InstallFile, Operation
 from paisctl.plan import HostPlan, Plan
