@@ -17,9 +17,15 @@ _FAILURES = (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.STRANDED)
 
 
 def has_failed(results: Mapping[str, HostResult]) -> bool:
-    """Whether a stack has failed anywhere."""
-    ends = (end for result in results.values() for end in result.stacks.values())
-    return any(end.outcome in _FAILURES for end in ends)
+    """Whether a stack has failed anywhere, or a host has refused its part or was lost before it."""
+    return any(map(_has_failed, results.values()))
+
+
+def _has_failed(result: HostResult) -> bool:
+    outcomes = {end.outcome for end in result.stacks.values()}
+    return not outcomes.isdisjoint(_FAILURES) or bool(
+        result.problem and Outcome.SKIPPED in outcomes
+    )
 
 
 def way_back(
@@ -59,7 +65,9 @@ def merged(
         before: the hosts as they were before both.
     """
     return {
-        device: _merged(result, undone[device], before[device]) if device in undone else result
+        device: _merged(result, undone[device], before[device])
+        if device in undone
+        else _left(result, before[device])
         for device, result in results.items()
     }
 
@@ -71,6 +79,19 @@ def _merged(result: HostResult, undone: HostResult, before: HostState) -> HostRe
         stacks={**result.stacks, **ends},
         generation=parse_manifest(before.manifest).generation,
     )
+
+
+def _left(result: HostResult, before: HostState) -> HostResult:
+    """A host that has not gone back; where it could not, its stacks say so."""
+    if parse_manifest(before.manifest).generation:
+        return result
+    ends = {
+        name: replace(end, message="left as it is: its host has no generation before")
+        if end.outcome is Outcome.APPLIED
+        else end
+        for name, end in result.stacks.items()
+    }
+    return replace(result, stacks=ends)
 
 
 def _undone(end: StackEnded) -> StackEnded:

@@ -32,11 +32,24 @@ def test_what_is_a_failure(outcome: Outcome, *, failed: bool) -> None:
     assert has_failed({"k6": result("k6", a=Outcome.APPLIED, b=outcome)}) is failed
 
 
+def test_a_host_that_refuses_its_part_is_a_failure() -> None:
+    ends = {"a": StackEnded("m7", "a", Outcome.SKIPPED)}
+    refused = HostResult("m7", ends, None, "m7 refuses: no space")
+    assert has_failed({"k6": result("k6", a=Outcome.APPLIED), "m7": refused})
+
+
 def test_a_first_generation_and_a_lost_host_stay_as_they_are() -> None:
     lost = HostResult("m7", {"a": StackEnded("m7", "a", Outcome.APPLIED)}, None, "lost")
     results = {"k6": result("k6", a=Outcome.APPLIED), "m7": lost}
     before = {name: HostSpec(name, "/r", {}) for name in results}
     assert way_back(results, before, Vault({}, "")).hosts == ()
+
+
+def test_what_could_not_go_back_says_so() -> None:
+    results = {"k6": result("k6", a=Outcome.APPLIED, b=Outcome.FAILED)}
+    stacks = merged(results, {}, {"k6": HostState("k6", "/r")})["k6"].stacks
+    assert stacks["a"].message == "left as it is: its host has no generation before"
+    assert stacks["b"] == results["k6"].stacks["b"]
 
 
 def test_what_has_gone_back_is_not_called_applied() -> None:
