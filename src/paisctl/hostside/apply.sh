@@ -121,8 +121,9 @@ drop_leftovers() {
     [ "$left" != "$STAGING" ] || continue
     process=''
     read -r process 2>/dev/null <"$left/process"
-    case $(command_of "${process:-none}") in
-      */run.sh* | 'sh -s'*) ;;
+    running=$(command_of "${process:-none}")
+    case $?:$running in
+      2:* | *:*/run.sh* | *:'sh -s'*) ;;
       *) rm -rf "$left" ;;
     esac
   done
@@ -130,6 +131,8 @@ drop_leftovers() {
 
 # note EVENT MORE: a line of the audit log; MORE are further members of its object.
 note() {
+  # A power cut may have torn the last line.
+  [ -z "$(tail -c 1 "$ROOT/audit.log" 2>/dev/null)" ] || echo >>"$ROOT/audit.log"
   printf '{"time":"%s","event":"%s","run":"%s","who":%s,"machine":%s,"command":%s,"generation":%s,"revision":%s,"plan":"%s"%s}\n' \
     "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$RUN" "$(json_string "$WHO")" "$(json_string "$MACHINE")" \
     "$(json_string "$COMMAND")" "$BEFORE" "$(json_string "$REVISION")" "$PLAN" "$2" >>"$ROOT/audit.log"
@@ -145,7 +148,7 @@ end_run() {
   esac
   if [ -f "$ROOT/generations/$GENERATION/record.json" ]; then
     BEFORE=$GENERATION
-    prune_generations
+    ! holds_lock || prune_generations
   fi
   note ended ",\"stacks\":{${outcomes#,}},\"outcome\":\"$outcome\""
   look_again=$(cat "$STAGING/probe.sh")
@@ -193,7 +196,8 @@ step() {
     has_room || problem="no space is left for $ROOT${problem:+: $problem}"
   else
     : >"$STAGING/log"
-    ROLLBACK=no problem='the lock of this run was taken away' obstacle=$problem
+    problem='the lock of this run was taken away'
+    obstacle=$problem
   fi
   state=failed
   emit broken "$STEP" "$problem" "$(tail -n 20 "$STAGING/log" | json_strings)"
@@ -230,15 +234,23 @@ end_as() {
 
 # The manifest is written last: what it says is there.
 record_stack() {
-  for part in line revision; do
-    if [ -f "$STAGING/new/$STACK.$part" ]; then
-      cp "$STAGING/new/$STACK.$part" "$STAGING/fragments/$STACK.$part" || return 1
-    else
-      rm -f "$STAGING/fragments/$STACK.$part"
-    fi
-  done
+  set_fragments fragments old && set_fragments new fragments || return 1
   changed="$changed $STACK"
-  write_manifest && keep_stack && keep_generation && mv -f "$STAGING/manifest.json" "$ROOT/manifest.json"
+  write_manifest && keep_stack && keep_generation && holds_lock &&
+    mv -f "$STAGING/manifest.json" "$ROOT/manifest.json" && return 0
+  set_fragments old fragments # the next stack's manifest must not tell of this one
+  changed=${changed% "$STACK"}
+  return 1
+}
+
+# set_fragments FROM TO: what one folder of STAGING has or lacks about the stack, in the other, too.
+set_fragments() {
+  mkdir -p "$STAGING/$2" || return 1
+  for part in line revision; do
+    rm -f "$STAGING/$2/$STACK.$part"
+    [ ! -f "$STAGING/$1/$STACK.$part" ] ||
+      cp "$STAGING/$1/$STACK.$part" "$STAGING/$2/$STACK.$part" || return 1
+  done
 }
 
 # One line per stack between a first and a last one, as JSON wants its commas.

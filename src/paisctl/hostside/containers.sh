@@ -74,7 +74,7 @@ find_containers() {
   listing=$(list_containers '{{.ID}} {{.Label "com.docker.compose.service"}}') || return 1
   containers=''
   for service in "$@"; do
-    ids=$(printf '%s\n' "$listing" | sed -n "s/ $service\$//p")
+    ids=$(printf '%s\n' "$listing" | awk -v service="$service" '$2 == service { print $1 }')
     if [ -z "$ids" ]; then
       problem="service $service has no container"
       return 1

@@ -28,16 +28,20 @@ contained() {
   esac
 }
 
-# install_file PATH MODE: from the delivery to the stack's directory, whole or not at all.
+# install_file PATH MODE: from the delivery to the stack's directory.
 install_file() {
-  new=$STAGING/files/stacks/$STACK/$1 target=$DIRECTORY/$1
-  parent=$(dirname "$target")
-  contained "$parent" || return 1
-  if [ -d "$target" ]; then
-    problem="$target is a directory"
+  new=$STAGING/files/stacks/$STACK/$1
+  chmod "$2" "$new" && place "$new" "$DIRECTORY/$1"
+}
+
+# place NEW TARGET: whole or not at all; into a directory, mv would put it without a word.
+place() {
+  contained "$(dirname "$2")" || return 1
+  if [ -d "$2" ]; then
+    problem="$2 is a directory"
     return 1
   fi
-  mkdir -p "$parent" && chmod "$2" "$new" && mv -f "$new" "$target"
+  mkdir -p "$(dirname "$2")" && mv -f "$1" "$2"
 }
 
 # remove_file PATH: and the directories that it leaves empty.

@@ -24,20 +24,23 @@ keep_stack() {
   [ -f "$STAGING/fragments/$STACK.line" ] || return 0
   read -r revision <"$STAGING/fragments/$STACK.revision"
   kept=$ROOT/generations/kept/$STACK/$revision
-  if ! has_files "$kept/files" <"$STAGING/new/$STACK.files"; then
+  if ! is_whole "$kept"; then
     rm -rf "$kept.new" "$kept"
     private mkdir -p "$kept.new/files" &&
       copy_files "$DIRECTORY" "$kept.new/files" <"$STAGING/new/$STACK.files" &&
-      mv "$kept.new" "$kept" || return 1
+      sums_of "$kept.new" >"$kept.new/sums" && mv "$kept.new" "$kept" || return 1
   fi
   keep_images >"$STAGING/images" && private cp "$STAGING/images" "$kept/images"
 }
 
-# has_files FOLDER: whether it has all the paths on stdin; somebody may have tidied up there.
-has_files() {
-  while IFS= read -r path; do
-    [ -f "$1/$path" ] || return 1
-  done
+# Whether a copy is as it was made: somebody may have tidied up there, or the power has failed before
+# it was on the disk.
+is_whole() {
+  [ -s "$1/sums" ] && [ "$(sums_of "$1")" = "$(cat "$1/sums")" ]
+}
+
+sums_of() {
+  (cd "$1/files" && find_sha256 | sort)
 }
 
 # copy_files FROM TO: the paths on stdin, such as ./config/x.cfg, with their modes. As many at once
@@ -105,7 +108,7 @@ prune_generations() {
 
 # A host's first generation has none before it: what fails is left for somebody to look at.
 can_go_back() {
-  [ "$ROLLBACK" = yes ] && [ "$BEFORE" -gt 0 ]
+  [ "$ROLLBACK" = yes ] && [ "$BEFORE" -gt 0 ] && holds_lock
 }
 
 # Bring every stack that this run has changed to where the generation before had it, the last one
@@ -119,7 +122,7 @@ go_back() {
     . "$STAGING/back/$STACK.sh"
     [ "$state" = ok ] || stranded="$stranded $STACK"
   done
-  cp "$STAGING/manifest.before" "$STAGING/manifest.json" &&
+  holds_lock && cp "$STAGING/manifest.before" "$STAGING/manifest.json" &&
     mv -f "$STAGING/manifest.json" "$ROOT/manifest.json" &&
     rm -rf "$ROOT/generations/$GENERATION"
   for STACK in $touched; do
@@ -133,10 +136,7 @@ go_back() {
 # restore_files REVISION: what is not as it was kept is replaced, whole or not at all.
 restore_files() {
   kept=$ROOT/generations/kept/$STACK/$1
-  if [ ! -d "$kept/files" ]; then
-    problem="$kept is not there: nothing to go back to"
-    return 1
-  fi
+  is_kept "$kept" || return 1
   paths=$(cd "$kept/files" && find . -type f) || return 1
   while IFS= read -r path; do
     restore_file "$kept/files/$path" "$DIRECTORY/${path#./}" || return 1
@@ -150,8 +150,20 @@ restore_file() {
   if cmp -s "$1" "$2" && [ "$(mode_of "$1")" = "$(mode_of "$2")" ]; then
     return 0
   fi
-  contained "$(dirname "$2")" && mkdir -p "$(dirname "$2")" && cp -p "$1" "$STAGING/restored" &&
-    mv -f "$STAGING/restored" "$2"
+  # Docker makes a directory where a file that is to be mounted is missing.
+  [ -L "$2" ] || rmdir "$2" 2>/dev/null
+  cp -p "$1" "$STAGING/restored" && place "$STAGING/restored" "$2"
+}
+
+is_kept() {
+  if [ ! -d "$1" ]; then
+    problem="$1 is not there: nothing to go back to"
+  elif ! is_whole "$1"; then
+    problem="$1 is damaged: nothing to go back to"
+  else
+    return 0
+  fi
+  return 1
 }
 
 mode_of() {
@@ -174,14 +186,11 @@ restore_images() {
 
 # take_kept REVISION PATH...: lay files out as if they had been sent.
 take_kept() {
-  kept=$ROOT/generations/kept/$STACK/$1/files
+  kept=$ROOT/generations/kept/$STACK/$1
+  is_kept "$kept" || return 1
   shift
   for path in "$@"; do
-    if [ ! -f "$kept/$path" ]; then
-      problem="$kept/$path is not there any more"
-      return 1
-    fi
     new=$STAGING/files/stacks/$STACK/$path
-    mkdir -p "$(dirname "$new")" && cp "$kept/$path" "$new" || return 1
+    mkdir -p "$(dirname "$new")" && cp "$kept/files/$path" "$new" || return 1
   done
 }

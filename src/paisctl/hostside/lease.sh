@@ -18,8 +18,9 @@ take_lock() {
       continue
     fi
     if is_abandoned "$ROOT/lock"; then
-      take_away
-      continue
+      take_away && continue
+      problem="$ROOT/lock is of a run that is no more, but cannot be removed"
+      return 1
     fi
     problem="it is being changed by $(holder "$ROOT/lock")"
     [ "$(date +%s)" -lt "$deadline" ] || return 1
@@ -42,8 +43,12 @@ describe_lock() {
 
 # Who has looked at a lock and found it abandoned may be late: another has taken it meanwhile.
 take_away() {
-  mv -f "$ROOT/lock" "$STAGING/abandoned" || return 0
-  is_abandoned "$STAGING/abandoned" || ln "$STAGING/abandoned" "$ROOT/lock"
+  rm -f "$STAGING/abandoned" # two links to one file: some mv do nothing then
+  mv -f "$ROOT/lock" "$STAGING/abandoned" || {
+    [ ! -e "$ROOT/lock" ]
+    return
+  }
+  is_abandoned "$STAGING/abandoned" || ln "$STAGING/abandoned" "$ROOT/lock" || return 0
 } 2>/dev/null
 
 # field NAME FILE: a number or plain text of a lock.
@@ -60,7 +65,7 @@ is_abandoned() {
   case $process in
     '' | *[!0-9]*) return 0 ;; # torn by a power cut
   esac
-  is_applying "$process"
+  is_applying "$process" "$(field run "$1")"
   case $? in
     0) return 1 ;;
     1) return 0 ;;
@@ -69,22 +74,25 @@ is_abandoned() {
   [ $(($(date +%s) - ${heartbeat:-0})) -gt "$LEASE" ]
 }
 
-# 0: the process is a run of ours; 1: it is not, or not any more; 2: nobody knows. Its number may be
-# another's after a restart of the host, so its command is looked at.
+# is_applying PROCESS RUN: 0: it is that run; 1: it is not, or not any more; 2: nobody knows. Its number
+# may be another's after a restart of the host, so its command is looked at.
 is_applying() {
   running=$(command_of "$1")
   [ $? -ne 2 ] || return 2
   case $running in
-    */run.sh*) ;;
+    */"$2"/run.sh*) ;;
     *) return 1 ;;
   esac
 }
 
+# Where /proc does not show the first process, it shows us only our own.
 command_of() {
-  if [ -r /proc/self/cmdline ]; then
+  if [ -r "/proc/$1/cmdline" ]; then
     tr '\000' ' ' <"/proc/$1/cmdline"
-  elif command -v ps >/dev/null; then
-    ps -p "$1" -o command=
+  elif [ -r /proc/1/cmdline ]; then
+    return 1
+  elif [ ! -r /proc/self/cmdline ] && command -v ps >/dev/null; then
+    ps -p "$1" -o command= || return 1
   else
     return 2
   fi

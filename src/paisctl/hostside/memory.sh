@@ -48,7 +48,7 @@ generations() {
 kept_files() {
   [ "$HISTORY" = yes ] || return 0
   # shellcheck disable=SC2016 # the inner shell expands it
-  $files_sudo sh -c 'cd "$1/generations/kept" && find * -type f' sh "$root" 2>/dev/null |
+  $files_sudo sh -c 'cd "$1/generations/kept" && find . -type f' sh "$root" 2>/dev/null | sed 's/^\.\///' |
     grep -v '[[:cntrl:]]' | json_escape |
     awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
 }

@@ -47,8 +47,9 @@ main() {
   mkdir -p "$ROOT" || refuse 'its managed directory cannot be made'
   staging=$ROOT/staging/$RUN
   umask 077
-  { mkdir -p "$ROOT/staging" && mkdir "$staging"; } || refuse 'no staging directory can be made'
-  echo "$$" >"$staging/process"
+  { mkdir -p "$ROOT/staging" && mkdir "$ROOT/staging/.$RUN" &&
+    echo "$$" >"$ROOT/staging/.$RUN/process" && mv "$ROOT/staging/.$RUN" "$staging"; } ||
+    refuse 'no staging directory can be made'
   printf '@paisctl {"event":"ready"}\n'
   head -c "$SIZE" >"$staging/delivery.tar" ||
     refuse 'the delivery cannot be stored, perhaps for want of space'

@@ -24,8 +24,7 @@ wait_healthy() {
       verdict=failed problem="$problem after $timeout s"
     fi
     if [ "$verdict" = failed ]; then
-      printf '%s last said:\n' "${problem%%:*}"
-      docker logs --tail 20 "$culprit"
+      last_words "${problem%%:*}" "$culprit"
       return 1
     fi
     if [ "$problem" != "$shown" ]; then
@@ -34,6 +33,16 @@ wait_healthy() {
     fi
     sleep 1
   done
+}
+
+# last_words SERVICE CONTAINER
+last_words() {
+  said=$(docker logs --tail 19 "$2" 2>&1)
+  if [ "$said" ]; then
+    printf '%s last said:\n%s\n' "$1" "$said"
+  else
+    printf '%s has said nothing\n' "$1"
+  fi
 }
 
 # The states of all containers in one call, a line each.
@@ -115,7 +124,8 @@ END
     *) return 1 ;;
   esac
   # Without the streams of the run: one that hangs must not keep the connection open.
-  docker exec "$@" >/dev/null 2>&1 </dev/null 3>&- 4<&- &
+  # shellcheck disable=SC2086 # DOCKER_SUDO is two words or none
+  $DOCKER_SUDO "$DOCKER" exec "$@" >/dev/null 2>&1 </dev/null 3>&- 4<&- &
   asked=$!
   sleep 1
   if kill "$asked" 2>/dev/null; then

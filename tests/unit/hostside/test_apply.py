@@ -512,10 +512,12 @@ def test_a_host_that_is_left_alone_finishes_its_stack_and_stops(host: Host) -> N
         process.stdin.write(delivery.receive)
         process.stdin.flush()
         assert b"ready" in process.stdout.readline()
-        process.stdin.write(delivery.archive + b"lock\ngo\n")
+        process.stdin.write(delivery.archive)
         process.stdin.flush()
-        while b"pull x" not in process.stdout.readline():
-            pass
+        assert any(b"locking" in line for line in process.stdout)
+        process.stdin.write(b"lock\ngo\n")
+        process.stdin.flush()
+        assert any(b"pull x" in line for line in process.stdout)
         for stream in (process.stdin, process.stdout, process.stderr):
             stream.close()
         process.wait(timeout=20)
@@ -554,7 +556,9 @@ def test_a_laptop_that_was_closed_is_not_waited_for(dash_host: Host) -> None:
     channel.write(delivery.receive)
     lines = channel.lines()
     assert "ready" in next(lines)
-    channel.write(delivery.archive + b"lock\ngo\n")
+    channel.write(delivery.archive)
+    assert "locking" in next(lines)
+    channel.write(b"lock\ngo\n")
     said = [json.loads(line.removeprefix("@paisctl ")) for line in lines if '"event"' in line]
     ends = [(e["event"], e["stack"]) for e in said if e["event"] in ("applied", "skipped")]
     assert ends == [("applied", "a"), ("skipped", "b")]
@@ -572,7 +576,9 @@ def test_a_controller_that_says_it_is_there_is_waited_for(dash_host: Host) -> No
     channel.write(delivery.receive)
     lines = channel.lines()
     assert "ready" in next(lines)
-    channel.write(delivery.archive + b"lock\n")
+    channel.write(delivery.archive)
+    assert "locking" in next(lines)
+    channel.write(b"lock\n")
     for _ in range(12):
         time.sleep(0.5)
         channel.write(b"here\n")
@@ -599,10 +605,12 @@ def test_a_run_survives_the_death_of_what_started_it(host: Host) -> None:
         process.stdin.write(delivery.receive)
         process.stdin.flush()
         assert b"ready" in process.stdout.readline()
-        process.stdin.write(delivery.archive + b"lock\ngo\n")
+        process.stdin.write(delivery.archive)
         process.stdin.flush()
-        while b"pull x" not in process.stdout.readline():
-            pass
+        assert any(b"locking" in line for line in process.stdout)
+        process.stdin.write(b"lock\ngo\n")
+        process.stdin.flush()
+        assert any(b"pull x" in line for line in process.stdout)
         os.killpg(process.pid, signal.SIGKILL)
         process.stdin.close()
         process.stdout.close()

@@ -234,3 +234,74 @@ def test_a_host_that_was_changed_since_it_was_read_refuses(dash_host: Host) -> N
     assert results["box"].problem == "it was changed since the plan was made"
     assert outcomes(results["box"]) == {"a": "skipped"}
     assert (dash_host.root / "stacks/a/compose.yaml").read_text() == "v2\n"
+
+
+THEIRS = '{"run":"other"}'
+
+
+def test_a_run_without_its_lock_does_not_touch_what_others_write(dash_host: Host) -> None:
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    root = '"$HOME/managed root'
+    steal = f"printf '{THEIRS}' >{root}/lock\"; printf theirs >{root}/manifest.json\"; exit 1"
+    dash_host.program("docker", f'case "$*" in *up*web) {steal} ;; esac\n{ENGINE}')
+    result = apply(dash_host, plan(spec("a", compose="v2\n")))
+    assert outcomes(result) == {"a": "failed"}
+    assert (dash_host.root / "manifest.json").read_text() == "theirs"
+    assert (dash_host.root / "lock").read_text() == THEIRS
+
+
+def test_a_run_without_its_lock_prunes_nothing(dash_host: Host) -> None:
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    root = '"$HOME/managed root'
+    steal = f"printf '{THEIRS}' >{root}/lock\"; mkdir -p {root}/generations/kept/x/abc.new\""
+    dash_host.program("docker", f'case "$*" in *project-name\\ b*up*web) {steal} ;; esac\n{ENGINE}')
+    apply(dash_host, plan(spec("a", compose="v2\n")), plan(spec("b")))
+    assert (dash_host.root / "generations/kept/x/abc.new").exists()
+
+
+def test_a_directory_that_docker_made_in_the_place_of_a_file_gives_way(host: Host) -> None:
+    host.program("docker", ENGINE)
+    apply(host, plan(spec("a")))
+    before = tree(host.root / "stacks/a")
+    file = '"$HOME/managed root/stacks/a/conf/a name.cfg"'
+    break_it = f"touch $HOME/once; rm -f {file}; mkdir {file}; exit 1"
+    once = f'case "$*" in *up*web) [ -e $HOME/once ] || {{ {break_it}; }} ;; esac'
+    host.program("docker", f"{once}\n{ENGINE}")
+    result = apply(host, plan(spec("a", compose="v2\n")))
+    assert (outcomes(result), result.stacks["a"].message) == ({"a": "rolled-back"}, "")
+    assert tree(host.root / "stacks/a") == before
+
+
+def test_a_directory_with_something_in_it_is_nobodys_to_remove(dash_host: Host) -> None:
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    file = '"$HOME/managed root/stacks/a/conf/a name.cfg"'
+    break_it = f"touch $HOME/once; rm -f {file}; mkdir {file}; touch {file}/mine; exit 1"
+    once = f'case "$*" in *up*web) [ -e $HOME/once ] || {{ {break_it}; }} ;; esac'
+    dash_host.program("docker", f"{once}\n{ENGINE}")
+    result = apply(dash_host, plan(spec("a", compose="v2\n")))
+    assert outcomes(result) == {"a": "stranded"}
+    assert "is a directory" in result.stacks["a"].message
+
+
+def test_a_torn_line_of_the_audit_log_takes_no_other_with_it(host: Host) -> None:
+    host.program("docker", ENGINE)
+    apply(host, plan(spec("a")))
+    log = host.root / "audit.log"
+    log.write_text(log.read_text() + '{"time":"2026')
+    apply(host, plan(spec("a")))
+    assert json.loads(log.read_text().splitlines()[-2])["event"] == "began"
+
+
+def test_a_damaged_copy_is_not_put_in_place(dash_host: Host) -> None:
+    """As after a power cut, before the copy was on the disk."""
+    dash_host.program("docker", ENGINE)
+    apply(dash_host, plan(spec("a")))
+    [copy] = (dash_host.root / "generations/kept/a").iterdir()
+    (copy / "files/conf/a name.cfg").write_text("")
+    (dash_host.home / "sick").touch()
+    result = apply(dash_host, plan(spec("a", compose="v2\n"), timeout=1))
+    assert outcomes(result) == {"a": "stranded"}
+    assert "is damaged" in result.stacks["a"].message
