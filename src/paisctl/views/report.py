@@ -125,7 +125,7 @@ def _verdict(report: Report) -> str:
     stacks = plural(len(ends), "stack")
     if report.succeeded:
         return f"Done: {stacks} applied on {plural(len(report.results), 'host')}."
-    troubles = ((report.plan.problems, "could not be read"), (report.unreached, "broke off"))
+    troubles = ((report.plan.problems, "could not be planned"), (report.unreached, "broke off"))
     rest = "".join(f"; {plural(len(hosts), 'host')} {what}" for hosts, what in troubles if hosts)
     if report.plan.refused:
         rest += f"; {plural(len(report.plan.refused), 'stack')} refused"
