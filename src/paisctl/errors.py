@@ -9,7 +9,8 @@ PaisctlError                 has a message for a person and, where there is one,
     ├── HostKeyChanged       strict host keys: it is known by another key
     ├── AuthenticationRefused    the host does not accept who we are
     ├── ConnectionLost       the connection broke while a command ran
-    ├── HostBusy             somebody else is changing the host, or has since the plan was made
+    ├── HostBusy             somebody else is changing the host
+    │   └── HostOvertaken    somebody else has changed it since the plan was made
     └── UnexpectedAnswer     the host answered with something that cannot be understood
 """
 
@@ -72,7 +73,11 @@ class ConnectionLost(HostError):
 
 
 class HostBusy(HostError):
-    """Somebody else is changing the host, or has changed it since the plan was made."""
+    """Somebody else is changing the host."""
+
+
+class HostOvertaken(HostBusy):
+    """Somebody else has changed the host since the plan was made."""
 
 
 class UnexpectedAnswer(HostError):

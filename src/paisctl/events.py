@@ -88,6 +88,11 @@ class GoingBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """An interrupt: no further stack begins, and each host ends the one it is in."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostEnded:
     """Nothing more happens on a host. `problem` is set when the connection was lost."""
 
@@ -97,7 +102,15 @@ class HostEnded:
 
 
 Event = (
-    Probing | Probed | LockAwaited | StackWaiting | StepStarted | GoingBack | StackEnded | HostEnded
+    Probing
+    | Probed
+    | LockAwaited
+    | StackWaiting
+    | StepStarted
+    | GoingBack
+    | StackEnded
+    | Stopping
+    | HostEnded
 )
 Listener = Callable[[Event], None]
 
@@ -108,7 +121,8 @@ class HostResult:
 
     `state` is the host as read again afterwards, None when it could not be; `problem` then says
     why, `hint` what to do, and `changing` which stack was being changed at that moment.
-    `generation` is the one that the host has gone back to by itself.
+    `generation` is the one that the host has gone back to by itself. `is_overtaken`: somebody else
+    has changed the host since it was read, so that nothing was done.
     """
 
     device: str
@@ -118,3 +132,4 @@ class HostResult:
     hint: str = ""
     changing: str = ""
     generation: int | None = None
+    is_overtaken: bool = False

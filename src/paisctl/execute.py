@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 
-from paisctl.events import HostResult, Listener
+from paisctl.events import HostResult, Listener, Stopping
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.conversation import Conversation
 from paisctl.execution.coordinate import (
@@ -28,6 +28,14 @@ from paisctl.threads import one_at_a_time, start_thread
 _FAREWELL = 30.0  # seconds that hosts are given to end the stack they are in
 
 
+class Interrupted(KeyboardInterrupt):
+    """An apply was interrupted; `results` are those of the hosts that have ended, by device."""
+
+    def __init__(self, results: Mapping[str, HostResult]) -> None:
+        super().__init__()
+        self.results = results
+
+
 def execute(
     plan: Plan,
     targets: Mapping[str, Target],
@@ -40,7 +48,7 @@ def execute(
 
     All hosts are locked before any is changed. A stack begins when the stacks of the plan that it
     needs have been applied, and is skipped when one of them was not, or is on a host that could not
-    be read. An interrupt lets every host finish the stack it is in, and goes on up.
+    be read. An interrupt lets every host finish the stack it is in.
 
     Args:
         plan: what to do.
@@ -51,13 +59,12 @@ def execute(
         conduct: how to go about it.
 
     Raises:
+        Interrupted: what the hosts were in is done, or goes on without us.
         HostError: a host has not been read, so that nothing can be executed on it.
         UsageError: the plan's stacks need one another in a circle.
     """
     hosts = in_common_order(plan)
-    coordinator = Coordinator(
-        [host.device for host in hosts], needs_within(plan), missing_needs(plan)
-    )
+    coordinator = Coordinator([h.device for h in hosts], needs_within(plan), missing_needs(plan))
     listener, run = one_at_a_time(listener), _run(conduct)
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
     talks = (
@@ -67,16 +74,19 @@ def execute(
     futures = [
         start_thread(*each) for each in zip((t.hold for t in talks), deliveries, strict=True)
     ]
-    return {result.device: result for result in _results(futures, coordinator)}
+    return {result.device: result for result in _results(futures, coordinator, listener)}
 
 
-def _results(futures: list[Future[HostResult]], coordinator: Coordinator) -> list[HostResult]:
+def _results(
+    futures: list[Future[HostResult]], coordinator: Coordinator, listener: Listener
+) -> list[HostResult]:
     try:
         return [future.result() for future in futures]
     except KeyboardInterrupt:
+        listener(Stopping())
         coordinator.stop("stopped before it began")
-        wait(futures, timeout=_FAREWELL)
-        raise
+        ended, _ = wait(futures, timeout=_FAREWELL)
+        raise Interrupted({future.result().device: future.result() for future in ended}) from None
 
 
 def _run(conduct: Conduct) -> Run:

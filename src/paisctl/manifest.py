@@ -20,6 +20,7 @@ from paisctl.resources.file import FileAction, FileCheck, FileSpec
 from paisctl.secrets import Vault, has_token
 
 VERSION = 1
+_MANY = 10**9  # more generations than shells and people can count
 _NAME = re.compile(r"[a-z0-9-]+")  # of a stack: also the name of a directory
 
 
@@ -107,7 +108,7 @@ def parse_manifest(text: str) -> Manifest:
             name: _parse_stack(name, entry) for name, entry in _mapping(data["stacks"]).items()
         }
         owner = {name: str(data.get(name, "")) for name in ("fleet", "device")}
-        return Manifest(int(data["generation"]), stacks, **owner)
+        return Manifest(_natural(data["generation"]), stacks, **owner)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UnusableManifest("its manifest.json is damaged: parts are missing") from None
 
@@ -141,6 +142,12 @@ def _parse_file(value: Any) -> AppliedFile:
 
 def _parse_gate(value: Any) -> GateSpec:
     return GateSpec(**{**_mapping(value), "command": tuple(value["command"])})
+
+
+def _natural(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MANY:
+        raise ValueError
+    return value
 
 
 def _mapping(value: Any) -> dict[str, Any]:

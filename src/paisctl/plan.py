@@ -14,6 +14,8 @@ from paisctl.desired import Key
 from paisctl.diagnostics import Mark
 from paisctl.operation import Operation
 
+LEFT_ALONE = "left alone: "  # how the note of a host begins that has more than was planned
+
 
 class Action(StrEnum):
     """What happens to a thing. The value is the sign in front of it."""

@@ -47,6 +47,11 @@ class Report:
         return bool(self.unreached and {end.outcome for end in ends} == {Outcome.SKIPPED})
 
     @property
+    def was_overtaken(self) -> bool:
+        """Whether nothing was done since somebody else was faster, and a new plan would do."""
+        return self.held_back and all(result.is_overtaken for result in self.unreached)
+
+    @property
     def removed(self) -> set[Key]:
         """The stacks that were to be removed: the inventory does not know them any more."""
         return {

@@ -6,11 +6,13 @@ import difflib
 from dataclasses import replace
 
 from paisctl.errors import HostError
-from paisctl.history import Generation, generations_of
+from paisctl.history import BROKE_OFF, Generation, generations_of, runs_of
 from paisctl.manifest import UnusableManifest, parse_manifest
 from paisctl.observed import HostState
 from paisctl.plan import Cause, Change, HostPlan
 from paisctl.secrets import Vault
+
+_HALFWAY = ("failed", "stranded", BROKE_OFF)  # ends of a run that leave no generation of their own
 
 
 def find_aim(state: HostState, number: int | None = None) -> Generation:
@@ -18,7 +20,8 @@ def find_aim(state: HostState, number: int | None = None) -> Generation:
 
     Args:
         state: the host, read with its history.
-        number: that generation; None for the one before the current one.
+        number: that generation; None for the one before the current one, or for the current one
+            itself where the last run has left something else.
 
     Raises:
         HostError: it could not be read, or has no such generation, or not all of it.
@@ -30,7 +33,9 @@ def find_aim(state: HostState, number: int | None = None) -> Generation:
     except UnusableManifest as error:
         raise HostError(str(error), f"paisctl plan {state.device}") from None
     found = generations_of(state)
-    before = (g for g in found if g.number < current)
+    runs = runs_of(state)
+    is_left_halfway = bool(runs) and runs[-1].outcome in _HALFWAY
+    before = (g for g in found if g.number < current or (is_left_halfway and g.is_current))
     asked = (g for g in found if g.number == number)
     aim = next(before if number is None else asked, None)
     usable = [str(g.number) for g in found if g.is_usable and not g.is_current]

@@ -134,7 +134,10 @@ class Vault:
             PaisctlError: there is no key yet, so that anyone could try out guesses.
         """
         if not self.key:
-            hint = "run `paisctl secrets init` to generate it"
+            hint = (
+                "copy the secrets file from where the fleet was applied from; "
+                "only for a new fleet, run `paisctl secrets init`"
+            )
             raise PaisctlError("the secrets file has no key for digests yet", hint)
         digest = hmac.new(
             self.key.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256

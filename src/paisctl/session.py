@@ -15,7 +15,7 @@ from paisctl.kept import kept_host
 from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observe import observe
 from paisctl.observed import HostState
-from paisctl.plan import HostPlan, Plan
+from paisctl.plan import LEFT_ALONE, HostPlan, Plan
 from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Scope, reconcile
 from paisctl.report import Report
@@ -110,7 +110,7 @@ def _with_note(part: HostPlan, whole: HostPlan) -> HostPlan:
     besides = [c for c in whole.changes if (c.address, c.subject, c.field) not in planned]
     counts = Counter(str(change.cause) for change in besides)
     said = ", ".join(f"{number} {cause}" for cause, number in sorted(counts.items()))
-    return replace(part, notes=(*part.notes, f"left alone: {said}")) if said else part
+    return replace(part, notes=(*part.notes, f"{LEFT_ALONE}{said}")) if said else part
 
 
 def _manifest(state: HostState) -> Manifest:

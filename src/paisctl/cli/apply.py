@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,7 +85,7 @@ def apply(
     if file is None:
         if replan_moved:
             raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
-        _apply_inventory(context, targets, on, stack, scope, how, diff)
+        _apply_inventory(context, targets, on, stack, scope, replace(how, replans=True), diff)
     elif on or stack or ignore_drift or only_drift:
         raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
     else:
@@ -119,3 +120,4 @@ def _apply_inventory(
             raise typer.Exit(int(not plan.is_whole))
         confirm(APPLY, yes=how.yes)
         carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))
+    _apply_inventory(context, names, on, stack, scope, how, diff)  # after those it waited for

@@ -12,8 +12,10 @@ import typer
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from paisctl.execution.conduct import Conduct
     from paisctl.inventory.load import Fleet
     from paisctl.plan import Plan
+    from paisctl.report import Report
     from paisctl.session import Session
 
 APPLY = "Apply these changes?"
@@ -50,6 +52,7 @@ class How:
 
     `transaction` is None for what the inventory says, `wait` is in seconds, `command` is for logs.
     `back_to` are the generations that hosts are to go back to, by device; empty for an apply.
+    `replans` is whether the command can plan anew after it waited for somebody else.
     """
 
     yes: bool = False
@@ -58,6 +61,7 @@ class How:
     wait: float = 0.0
     command: str = "apply"
     back_to: Mapping[str, int] = field(default_factory=dict)
+    replans: bool = False
 
 
 def waiting(wait: str) -> float:
@@ -80,6 +84,7 @@ def confirm(question: str, *, yes: bool) -> None:
     Raises:
         UsageError: there is nobody to ask.
     """
+    sys.stdout.flush()  # the plan comes before the question about it
     if yes:
         return
     if not sys.stdin.isatty():
@@ -94,6 +99,9 @@ def confirm(question: str, *, yes: bool) -> None:
 def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: str) -> None:
     """Carry a plan out, prove it, say how it ended, and end the command.
 
+    It comes back only if it waited for somebody else (`--wait`) who has changed a host, so that there
+    has to be another plan.
+
     Args:
         session: the hosts, read.
         plan: what to do.
@@ -104,7 +112,6 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
     from paisctl.execution.conduct import Conduct
     from paisctl.saved_plan import digest_of
     from paisctl.views import report as view
-    from paisctl.views.progress import watch_apply
 
     settings = fleet.inventory.apply
     conduct = Conduct(
@@ -118,12 +125,30 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
     is_transaction = (
         settings.strategy == "transaction" if how.transaction is None else how.transaction
     )
-    try:
-        with watch_apply(plan) as listener:
-            results = session.apply(plan, listener, conduct, transaction=is_transaction)
-    except KeyboardInterrupt:
-        typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
-        raise
-    report = session.report(plan, results)
+    report = _apply(session, plan, conduct, how, transaction=is_transaction)
+    if how.wait and how.replans and report.was_overtaken:
+        typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
+        return
     typer.echo(view.as_text(report, how.back_to), nl=False)
     raise typer.Exit(int(not report.succeeded))
+
+
+def _apply(
+    session: Session, plan: Plan, conduct: Conduct, how: How, *, transaction: bool
+) -> Report:
+    """Carry it out; what an interrupt lets end is reported, too, before the command ends."""
+    from paisctl.execute import Interrupted
+    from paisctl.views import report as view
+    from paisctl.views.progress import watch_apply
+
+    try:
+        with watch_apply(plan) as listener:
+            results = session.apply(plan, listener, conduct, transaction=transaction)
+    except Interrupted as stopped:
+        typer.echo(view.as_text(session.report(plan, stopped.results), how.back_to), nl=False)
+        typer.echo("\nstopped; `paisctl plan` shows what is left to do", err=True)
+        raise
+    except KeyboardInterrupt:
+        typer.echo("\nleft; hosts end what they are in: `paisctl status`, then plan", err=True)
+        raise
+    return session.report(plan, results)

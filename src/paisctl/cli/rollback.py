@@ -27,7 +27,8 @@ To = Annotated[
     typer.Option(
         "--to",
         min=1,
-        help="The generation to go back to. Default: each host's own before its current one.",
+        help="The generation to go back to. Default: each host's own before its current one; its "
+        "current one where the last run failed halfway.",
         metavar="N",
         show_default=False,
     ),
@@ -66,7 +67,7 @@ def rollback(
             "each host counts its own generations",
             f"name the devices: paisctl rollback DEVICE --to {to}",
         )
-    how = How(yes, no_rollback, transaction, waiting(wait))
+    how = How(yes, no_rollback, transaction, waiting(wait), replans=True)
     _roll_back(context, devices, on, to, stack, how, diff)
 
 
@@ -100,3 +101,4 @@ def _roll_back(
         back_to = {device: aim.number for device, aim in back.aims.items()}
         how = replace(how, command=back.command, back_to=back_to)
         carry_out(back.session, plan, how, fleet, back.revision)
+    _roll_back(context, names, on, to, stack, how, diff)  # after those it waited for

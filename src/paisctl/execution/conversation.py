@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
+from paisctl.errors import HostBusy, HostError, HostOvertaken, UnexpectedAnswer
 from paisctl.events import (
     GoingBack,
     HostEnded,
@@ -60,11 +60,12 @@ class Conversation:
     def hold(self, delivery: Delivery) -> HostResult:
         """Apply, to the end; a host that fails is a result, too."""
         start = time.monotonic()
-        problem, hint, state = "", "", None
+        problem, hint, state, is_overtaken = "", "", None, False
         try:
             state = self._apply(delivery)
         except HostError as error:
             problem, hint = self.vault.redact(error.message), error.hint or ""
+            is_overtaken = isinstance(error, HostOvertaken)
             if isinstance(error, HostBusy):
                 self.coordinator.stop(f"{self.plan.device}: {problem}")
         finally:
@@ -74,7 +75,14 @@ class Conversation:
         self.listener(HostEnded(self.plan.device, time.monotonic() - start, problem))
         stacks = self.coordinator.results(self.plan.device)
         return HostResult(
-            self.plan.device, stacks, state, problem, hint, self.changing, self._generation
+            self.plan.device,
+            stacks,
+            state,
+            problem,
+            hint,
+            self.changing,
+            self._generation,
+            is_overtaken,
         )
 
     def _apply(self, delivery: Delivery) -> HostState | None:
@@ -145,7 +153,7 @@ class Conversation:
                 hint = f"add --wait 10m to wait for it; paisctl unlock {device}, if nobody is there"
                 raise HostBusy(detail, hint)
             case "moved":
-                raise HostBusy(detail, f"paisctl plan {device}")
+                raise HostOvertaken(detail, f"paisctl plan {device}")
             case "locking":
                 self._say(self.coordinator.may_lock(device), channel)
             case "lock-awaited":

@@ -134,7 +134,20 @@ def _records(plan: HostPlan, target: Target, manifest: Manifest, run: Run) -> di
             texts[f"new/{stack.name}.files"] = "".join(
                 f"./{path}\n" for path in json.loads(stack.entry)["files"]
             )
+    for stack in plan.stacks:
+        names = _secret_variables(stack, manifest.stacks.get(stack.name))
+        texts[f"new/{stack.name}.secrets"] = "".join(f"{name}\n" for name in names)
     return {path: _encoded(text) for path, text in texts.items()}
+
+
+def _secret_variables(stack: StackPlan, applied: AppliedStack | None) -> list[str]:
+    """The environment variables of a stack that hold secrets, before or after."""
+    services = json.loads(stack.entry)["services"].values() if stack.entry else ()
+    sealed = [
+        *(service["sealed"] for service in services),
+        *(applied.sealed.values() if applied else ()),
+    ]
+    return sorted({name for each in sealed for name in each})
 
 
 def _provenance(run: Run) -> dict[str, str]:

@@ -12,6 +12,10 @@ LEASE=60    # seconds without one, after which nobody is thought to be there
 take_lock() {
   deadline=$(($(date +%s) + WAIT)) told='' tries=0
   until claim_lock; do
+    if [ -d "$ROOT/lock" ]; then
+      problem="$ROOT/lock is a directory"
+      return 1
+    fi
     if [ ! -e "$ROOT/lock" ]; then # given back just now, or never to be had
       tries=$((tries + 1)) problem="$ROOT/lock cannot be written"
       [ "$tries" -lt 5 ] || return 1
@@ -32,7 +36,8 @@ take_lock() {
 
 # Whole from its first moment, and by one of us only: link(2) does not replace.
 claim_lock() {
-  describe_lock >"$STAGING/lock" && ln "$STAGING/lock" "$ROOT/lock" 2>/dev/null
+  [ ! -d "$ROOT/lock" ] && describe_lock >"$STAGING/lock" &&
+    ln "$STAGING/lock" "$ROOT/lock" 2>/dev/null
 }
 
 describe_lock() {

@@ -37,12 +37,35 @@ wait_healthy() {
 
 # last_words SERVICE CONTAINER
 last_words() {
-  said=$(docker logs --tail 19 "$2" 2>&1)
+  said=$(docker logs --tail 19 "$2" 2>&1 | masked "$2")
   if [ "$said" ]; then
     printf '%s last said:\n%s\n' "$1" "$said"
   else
     printf '%s has said nothing\n' "$1"
   fi
+}
+
+# stdin without the values of a container's secret variables. The controller knows those of today; a
+# container that is to come back may have older ones.
+masked() {
+  has=$(docker inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' "$1")
+  secret=$(while read -r name; do
+    printf '%s\n' "$has" | sed -n "s/^$name=//p"
+  done 2>/dev/null <"$STAGING/new/$STACK.secrets")
+  SECRET=$secret awk '
+    BEGIN { n = split(ENVIRON["SECRET"], values, "\n") }
+    {
+      for (i = 1; i <= n; i++) {
+        rest = $0
+        done = ""
+        while (values[i] != "" && (at = index(rest, values[i]))) {
+          done = done substr(rest, 1, at - 1) "(secret)"
+          rest = substr(rest, at + length(values[i]))
+        }
+        $0 = done rest
+      }
+      print
+    }'
 }
 
 # The states of all containers in one call, a line each.
@@ -164,6 +187,7 @@ pass_gate() {
   deadline=$(($(date +%s) + timeout))
   until said=$(docker exec "$@" 2>&1); do
     if [ "$(date +%s)" -ge "$deadline" ]; then
+      said=$(printf '%s\n' "$said" | masked "$1")
       problem="not passed after $timeout s: $(printf '%s\n' "$said" | tail -n 1)"
       printf '%s\n' "$said"
       return 1

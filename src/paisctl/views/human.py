@@ -8,7 +8,7 @@ from itertools import groupby, takewhile
 
 from rich.text import Text
 
-from paisctl.plan import Action, Cause, Change, Disruption, HostPlan, Plan, count
+from paisctl.plan import LEFT_ALONE, Action, Cause, Change, Disruption, HostPlan, Plan, count
 from paisctl.views.console import plural, render
 
 _STYLES = {
@@ -149,6 +149,8 @@ def _summary(plan: Plan) -> str:
             return f"No plan: {unplanned}."
         whole = sum(not (host.problem or host.refused) for host in plan.hosts)
         rest = f"; {left_out}" if left_out else ""
+        if any(note.startswith(LEFT_ALONE) for host in plan.hosts for note in host.notes):
+            return f"Nothing to do but what is left alone{rest}."
         return f"Nothing to do: {plural(whole, 'host')} as wanted{rest}."
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
     rest = f" {left_out}." if left_out else ""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -26,6 +26,7 @@ from paisctl.events import (
     StackEnded,
     StackWaiting,
     StepStarted,
+    Stopping,
 )
 from paisctl.plan import Plan
 from paisctl.views.console import plural, visible
@@ -38,6 +39,7 @@ _SIGNS = {
     Outcome.STRANDED: ("✗", "red"),
 }
 _SPINNER = Spinner("dots")
+_STOPPING = "stopping: each host ends the stack it is in; Ctrl-C again to leave it to them"
 
 
 @contextmanager
@@ -96,6 +98,8 @@ def _line(event: Event) -> str:  # noqa: PLR0911 # a line per kind
             return f"{event.device}: waits for {event.holder} to end"
         case GoingBack():
             return f"{event.device}: {event.stack} failed, back to generation {event.generation}"
+        case Stopping():
+            return _STOPPING
         case StackWaiting():
             return f"{event.device}/{event.stack}: waits for {', '.join(event.needs)}"
         case StepStarted():
@@ -119,9 +123,12 @@ class _Stacks:
         self.rows = dict.fromkeys(rows, (None, 0.0))
         self.started: dict[tuple[str, str], float] = {}
         self.awaited: dict[str, str] = {}  # who has the lock of a device
+        self.notice = ""
 
     def listen(self, event: Event) -> None:
-        if isinstance(event, LockAwaited):
+        if isinstance(event, Stopping):
+            self.notice = _STOPPING
+        elif isinstance(event, LockAwaited):
             self.awaited[event.device] = event.holder
         elif isinstance(event, StackWaiting | StepStarted | StackEnded):
             key, now = (event.device, event.stack), time.monotonic()
@@ -144,7 +151,7 @@ class _Stacks:
             awaited = self.awaited.get(device)
             doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
             table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(visible(doing)), elapsed)
-        return table
+        return Group(table, Text(self.notice, "bold")) if self.notice else table
 
 
 def _sign(event: Event | None) -> RenderableType:

@@ -100,7 +100,8 @@ def _tag(image: str) -> str:
 
 def _summary(rows: Sequence[Row]) -> str:
     services = [row for row in rows if not row.problem]
-    well = sum(row.state in ("healthy", "running", "exited (0)") for row in services)
+    well = sum(row.state in ("healthy", "running") for row in services)
+    well += sum(row.state == "exited (0)" and not row.differs for row in services)
     differ = sum(bool(row.differs) for row in services)
     unread = sum(bool(row.problem) for row in rows)
     said = f"{plural(len(services), 'service')}: {well} well, {differ} not as wanted"

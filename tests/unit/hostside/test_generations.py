@@ -305,3 +305,24 @@ def test_a_damaged_copy_is_not_put_in_place(dash_host: Host) -> None:
     result = apply(dash_host, plan(spec("a", compose="v2\n"), timeout=1))
     assert outcomes(result) == {"a": "stranded"}
     assert "is damaged" in result.stacks["a"].message
+
+
+def test_a_lock_that_is_a_directory_is_said_to_be(host: Host) -> None:
+    host.program("docker", ENGINE)
+    (host.root / "lock").mkdir(parents=True)
+    result = apply(host, plan(spec("a")))
+    assert result.problem.endswith("lock is a directory")
+    assert outcomes(result) == {"a": "skipped"}
+    assert list((host.root / "lock").iterdir()) == []
+
+
+def test_last_words_hold_no_secret_of_another_day(host: Host) -> None:
+    """Going back brings containers that have the value of a secret that is not known any more."""
+    older = 'older*"value'
+    says = f"logs*) echo 'using {older} now: {older}' ;; *.Config.Env*) echo 'KEY={older}' ;;"
+    host.program("docker", f'case "$*" in {says} *) {ENGINE}\n;; esac')
+    (host.home / "sick").touch()
+    stack = spec("a")
+    service = {"web": ServiceSpec("web", {"image": "i", "environment": {"KEY": token("key")}})}
+    result = apply(host, plan(replace(stack, services=service), timeout=1))
+    assert result.stacks["a"].log == ("web last said:", "using (secret) now: (secret)")
