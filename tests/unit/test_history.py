@@ -17,6 +17,7 @@ from paisctl.history import (
 from paisctl.lease import Lease, lease_of
 from paisctl.manifest import parse_manifest
 from paisctl.observed import HostState, KeptGeneration
+from paisctl.rollback_aim import find_aim
 
 NOW = 1_795_356_000  # 2026-11-22 14:00:00 UTC
 WEB = (
@@ -199,3 +200,17 @@ def test_no_lock() -> None:
     far = lease_of(host(lock=lock(started=10**30)))
     assert far
     assert far.since == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "aim"),
+    [("applied", 1), ("rolled-back", 1), ("stopped", 1), ("failed", 2), ("stranded", 2)],
+)
+def test_after_a_run_that_failed_halfway_the_way_back_is_to_where_it_began(
+    outcome: str, aim: int
+) -> None:
+    end = ORIGIN | {"time": "2026-11-22T13:59:09Z", "event": "ended", "generation": 2}
+    runs = (began(), json.dumps(end | {"outcome": outcome, "stacks": {}}))
+    assert find_aim(host(kept(1), kept(2), last_runs=runs)).number == aim
+    broke_off = host(kept(1), kept(2), last_runs=(began(),))
+    assert find_aim(broke_off).number == 2
