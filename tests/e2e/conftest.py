@@ -22,10 +22,16 @@ DEVICES = ("k6", "m7-1", "m7-2", "mac-mini", "nas", "box")
 INVENTORIES = (PROJECT / "inventory" / "pais.yaml", PROJECT / "tests" / "e2e" / "fleet.yaml")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    here = Path(__file__).parent
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if here in item.path.parents:
             item.add_marker("e2e")
+    yield
+    # Hosts take processor time as long as they are there, so those who need none come first; random
+    # order holds within each group.
+    items.sort(key=lambda item: (here in item.path.parents, here / "faults" in item.path.parents))
 
 
 @pytest.fixture(scope="session")
