@@ -37,11 +37,11 @@ def broken_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
 
 @pytest.fixture
 def lab(broken_lab: Rehearsal, tmp_path: Path) -> Rehearsal:
-    """The lab, mended: on two hosts a version of the canary runs, and has data in its volume."""
+    """The lab, mended: on two hosts a version of the canary runs alone, with data in its volume."""
     for device in SETTLED:
         host = Host(broken_lab, device)
         host.wait_until_idle()
-        if not look(host).is_well:
+        if not look(host).is_well or host.stacks() != {"canary"}:
             apply(broken_lab, device, overlay=new_version(tmp_path).overlay)
         put_data(host)
     return broken_lab

@@ -49,6 +49,10 @@ class Host:
         """The text of a file below the managed directory."""
         return self.lab.root(self.device, "cat", f"{self.root}/{path}")
 
+    def stacks(self) -> set[str]:
+        """The names of the stacks that have files below the managed directory."""
+        return set(self.sh(f"ls {self.root}/stacks 2>/dev/null; true").split())
+
     def write(self, path: str, text: str) -> None:
         """Replace a file below the managed directory, as its owner would."""
         quoted = text.replace("'", "'\\''")
