@@ -6,7 +6,7 @@ import pytest
 
 from paisctl.diagnostics import Diagnostics, Mark
 from paisctl.errors import UsageError
-from paisctl.inventory.load import BUILT_IN_KINDS, Fleet, load
+from paisctl.inventory.load import Fleet, load
 from paisctl.inventory.selection import select
 
 BASE = """\
@@ -80,7 +80,7 @@ def test_each_setting_knows_where_it_was_written(fleet: Fleet) -> None:
     assert place("one", "ssh", "user") == ("0.yaml", 20)
     assert place("two", "ssh", "user") == ("0.yaml", 7)
     assert place("one", "ssh", "port") == ("0.yaml", 5)
-    assert place("mac", "root")[0] == BUILT_IN_KINDS.rpartition("/")[2]
+    assert place("mac", "root")[0] == "(built in) kinds.yaml".rpartition("/")[2]
 
 
 def test_values_are_normalised(fleet: Fleet) -> None:

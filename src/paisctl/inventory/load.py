@@ -18,7 +18,7 @@ from paisctl.inventory.repair import DEVICE_STAND_INS, repair
 from paisctl.inventory.source import Path_, Source, merge, parse_yaml, read_yaml
 from paisctl.inventory.validation import validate
 
-BUILT_IN_KINDS = "(built in) kinds.yaml"
+BUILT_IN = ("kinds", "roles")  # sections that every inventory begins with
 MAX_RESOLVED = 200_000  # values of `defaults`, `kinds` and `stacks`, over all devices
 
 
@@ -62,8 +62,8 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
         The fleet, or None when there is nothing to look at. When `diagnostics` has errors, a fleet
         that is returned anyway is only good for finding more of them.
     """
-    built_in = _under("kinds", _built_in_kinds(diagnostics))
-    source = merge(Source({"kinds": {}}, {(): Mark(str(paths[0]), 1)}, {}), built_in)
+    built_in = _built_in(Mark(str(paths[0]), 1), diagnostics)
+    source = built_in
     for path in paths:
         source = merge(source, _read_layer(path, diagnostics))
     if diagnostics.errors and "devices" not in source.data:
@@ -71,7 +71,7 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     inventory = validate(Inventory, source, diagnostics)
     if inventory is None:
         inventory, source = repair(source)
-        if "kinds" not in source.data:
+        if any(section not in source.data for section in BUILT_IN):
             inventory, source = repair(merge(built_in, source))
     _refuse_unknown_kinds(inventory, source, diagnostics)
     return Fleet(inventory, source, _resolve(inventory, source, diagnostics), paths[0].parent)
@@ -134,9 +134,15 @@ def _is_blamed(path: Path, diagnostics: Diagnostics) -> bool:
     return any(item.mark and item.mark.file == str(path) for item in diagnostics.errors)
 
 
-def _built_in_kinds(diagnostics: Diagnostics) -> Source:
-    text = resources.files("paisctl.inventory").joinpath("kinds.yaml").read_text("utf-8")
-    return parse_yaml(text, BUILT_IN_KINDS, diagnostics)
+def _built_in(mark: Mark, diagnostics: Diagnostics) -> Source:
+    """What every inventory begins with. `mark` is of what has no place of its own."""
+    source = Source({}, {(): mark}, {})
+    for section in BUILT_IN:
+        name = f"{section}.yaml"
+        text = resources.files("paisctl.inventory").joinpath(name).read_text("utf-8")
+        part = parse_yaml(text, f"(built in) {name}", diagnostics)
+        source = merge(source, _under(section, part))
+    return source
 
 
 def _refuse_unknown_kinds(inventory: Inventory, source: Source, diagnostics: Diagnostics) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from paisctl.inventory.types import Address, Duration, Identifier, Name, Port, Size
+from paisctl.inventory.base import Model
+from paisctl.inventory.people import Role, User
+from paisctl.inventory.tailnet import Tailnet
+from paisctl.inventory.types import Address, Duration, Identifier, Login, Name, Port, Size
 
 Arch = Literal["amd64", "arm64"]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Ssh(Model):
@@ -113,6 +112,15 @@ class Kind(DeviceSettings):
     os: Literal["linux", "darwin", "dsm", "other"] = Field("linux", description="System family")
 
 
+class DeviceExport(Model):
+    """Something that a device offers to others and paisctl does not deploy: native, or by hand."""
+
+    port: Port = Field(description="The port it listens on")
+    protocol: Literal["tcp", "udp"] = Field("tcp", description="Transport protocol")
+    scheme: str = Field("http", description="Scheme of its URLs")
+    description: str = Field(description="What it is")
+
+
 class Device(DeviceSettings):
     """One machine."""
 
@@ -131,16 +139,24 @@ class Device(DeviceSettings):
         None, description="Its name until now, from when it is renamed to when it is next applied"
     )
     tags: list[Name] = Field(default_factory=list, description="Tags, for selecting and policy")
+    owner: Login | None = Field(
+        None, description="The user it belongs to; a device of nobody is tagged in the tailnet"
+    )
+    isolated: bool = Field(
+        False,
+        description="It reaches nothing but what is declared for it: the access policy proves that, "
+        "and no rule written by hand may widen it",
+    )
+    exports: dict[Name, DeviceExport] = Field(
+        default_factory=dict, description="What it offers beside its stacks, by name"
+    )
+    connects: list[Name] = Field(
+        default_factory=list,
+        description="Exports that it connects to by itself, beside what its stacks do",
+    )
     mounts: list[NetworkMount] = Field(default_factory=list, description="Network mounts")
     stacks: dict[Name, dict[str, Any] | None] = Field(
         default_factory=dict, description="The stacks it runs, with what only it sets"
-    )
-
-
-class Tailnet(Model):
-    dns_name: str = Field(
-        pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$",
-        description="The tailnet's DNS name, for example `tail1234.ts.net`",
     )
 
 
@@ -170,6 +186,10 @@ class Inventory(Model):
     version: Literal[1] = Field(description="Version of this format")
     name: Name = Field(description="The fleet's name")
     tailnet: Tailnet = Field(description="The private network all devices share")
+    roles: dict[Name, Role] = Field(
+        default_factory=dict, description="Changes to the built-in roles, and roles of your own"
+    )
+    users: list[User] = Field(default_factory=list, description="The people, by login name")
     defaults: DeviceSettings = Field(
         default_factory=lambda: DeviceSettings.model_validate({}),
         description="Settings of every device, unless its kind or the device says otherwise",

@@ -102,3 +102,9 @@ Port = Annotated[int, BeforeValidator(parse_port), Field(ge=1, le=65535)]
 Address = Annotated[str, BeforeValidator(parse_address)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+
+# As Tailscale shows them (`name@example.com`, `name@github`), and Headscale (`name@`). They become
+# parts of rules, where blanks, colons and stars mean something.
+Login = Annotated[
+    str, StringConstraints(pattern=r"^[^\s@:,*\"'\\]+@[^\s@:,*\"'\\]*$", max_length=254)
+]

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from paisctl.inventory.model import Arch, Model
+from paisctl.inventory.base import Model
+from paisctl.inventory.model import Arch
 from paisctl.inventory.types import Duration, Identifier, Name, Port, Size
 
 VariableType = Literal[
@@ -47,6 +48,12 @@ class BundlePort(Model):
     protocol: Literal["tcp", "udp"] = Field("tcp", description="Transport protocol")
     scheme: str = Field("http", description="Scheme of its URLs")
     description: str = Field(description="What it serves")
+    peers_only: bool = Field(
+        False, description="Only the stack's other instances may reach it, and nobody else ever"
+    )
+    operated: bool = Field(
+        False, description="paisctl itself talks to it, so machines that run paisctl may reach it"
+    )
 
 
 class Connect(Model):

@@ -1,7 +1,7 @@
 """The service graph: who listens where, who connects to whom. Everything else is derived.
 
 Its edges are the `connects` of the stacks that run. Scrape targets, backends, the order of an apply
-and, later, the access policy all come from here: nobody writes a fact twice.
+and the access policy all come from here: nobody writes a fact twice.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from paisctl.diagnostics import Diagnostics, did_you_mean
-from paisctl.inventory.load import Fleet
+from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
+from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.rendering.bundle import Connect
 from paisctl.rendering.catalog import Catalog
 from paisctl.rendering.instances import Instance, InstancePort
@@ -21,19 +21,22 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A port of an instance, seen from another one."""
+    """A port of an instance, or of what else a device offers, seen from another one.
 
-    instance: Instance
+    What paisctl does not deploy has no `instance` and an empty `stack`. `mark` is where its port was
+    written.
+    """
+
+    device: str
+    stack: str
     port: InstancePort
+    mark: Mark | None
     path: str = ""
+    instance: Instance | None = None
 
     @property
-    def device(self) -> str:
-        return self.instance.device.name
-
-    @property
-    def stack(self) -> str:
-        return self.instance.name
+    def key(self) -> Key:
+        return (self.device, self.stack)
 
     @property
     def url(self) -> str:
@@ -50,14 +53,21 @@ class Edge:
 
 
 class Graph:
-    """All instances of a fleet and the edges between them."""
+    """All instances of a fleet and the edges between them.
 
-    def __init__(self, instances: dict[Key, Instance]) -> None:
+    Args:
+        instances: the stacks that run.
+        fleet: the devices, for what they offer beside.
+    """
+
+    def __init__(self, instances: dict[Key, Instance], fleet: Fleet) -> None:
         self.instances = instances
         self._order = {key: position for position, key in enumerate(instances)}
+        # Every export of the fleet, by name.
+        self.exports = _exports(instances, fleet)
         # Every metrics endpoint of the fleet.
         self.scrapes = [
-            Endpoint(instance, instance.ports[metrics.port], metrics.path)
+            _endpoint(instance, metrics.port, metrics.path)
             for instance in instances.values()
             for metrics in instance.stack.bundle.metrics
             if metrics.port in instance.ports
@@ -82,12 +92,10 @@ class Graph:
         if connect.metrics:
             yield from self.scrapes
             return
-        for other in self.instances.values():
-            if connect.peers and (other.name != instance.name or other.key == instance.key):
-                continue
-            port = other.stack.bundle.exports.get(connect.export or "")
-            if port:
-                yield Endpoint(other, other.ports[port])
+        for endpoint in self.exports.get(connect.export or "", ()):
+            is_peer = endpoint.stack == instance.name and endpoint.key != instance.key
+            if is_peer or not connect.peers:
+                yield endpoint
 
     def of_stack(self, name: str) -> list[Instance]:
         """Every instance of a stack, in the inventory's order."""
@@ -117,7 +125,8 @@ class Graph:
             other
             for edge in self.edges_of(key)
             if edge.connect.after
-            and (other := edge.target.instance.key) != key
+            and (other := edge.target.key) != key
+            and other in place
             and (not edge.connect.peers or place[other] < place[key])
         }
         return sorted(needed, key=place.__getitem__)
@@ -131,6 +140,31 @@ class Graph:
         }
 
 
+def _exports(instances: dict[Key, Instance], fleet: Fleet) -> dict[str, list[Endpoint]]:
+    """What stacks offer, in the inventory's order, then what devices offer beside them."""
+    exports: dict[str, list[Endpoint]] = {}
+    for instance in instances.values():
+        for name, port in instance.stack.bundle.exports.items():
+            exports.setdefault(name, []).append(_endpoint(instance, port))
+    for device in fleet.devices.values():
+        for name in device.device.exports:
+            exports.setdefault(name, []).append(_beside_stacks(device, name))
+    return exports
+
+
+def _beside_stacks(device: FleetDevice, name: str) -> Endpoint:
+    own = device.device
+    export = own.exports[name]
+    number, protocol = export.port, export.protocol
+    port = InstancePort(name, "", number, number, protocol, export.scheme, own.address)
+    return Endpoint(device.name, "", port, device.mark("exports", name))
+
+
+def _endpoint(instance: Instance, port: str, path: str = "") -> Endpoint:
+    mark = instance.settings[f"ports.{port}"].mark or instance.mark
+    return Endpoint(instance.device.name, instance.name, instance.ports[port], mark, path, instance)
+
+
 def check_offers(graph: Graph, catalog: Catalog, fleet: Fleet, diagnostics: Diagnostics) -> None:
     """Report connections to what no device offers.
 
@@ -140,7 +174,7 @@ def check_offers(graph: Graph, catalog: Catalog, fleet: Fleet, diagnostics: Diag
     if not assigned <= catalog.stacks.keys():
         return  # an unknown stack may well be the one that is missed
     offers = {name: catalog.stacks[name].bundle.exports.keys() for name in catalog.stacks}
-    offered = {export for name in assigned for export in offers[name]}
+    offered = {export for name in assigned for export in offers[name]} | graph.exports.keys()
     for instance in graph.instances.values():
         for connect in instance.stack.bundle.connects:
             wanted = connect.export

@@ -42,7 +42,7 @@ def render(fleet: Fleet, catalog: Catalog, diagnostics: Diagnostics) -> Rendered
     A stack with problems is left out of its host and its problems are in `diagnostics`.
     """
     instances = resolve_instances(fleet, catalog, diagnostics)
-    graph = Graph(instances)
+    graph = Graph(instances, fleet)
     check_offers(graph, catalog, fleet, diagnostics)
     check_order(graph, diagnostics)
     contexts = Contexts(fleet, graph)
@@ -190,11 +190,9 @@ class _StackRenderer:
         device = self.instance.device
         own["address"] = Input(device.device.address, device.mark("address"))
         for edge in self.graph.edges_of(self.instance.key):
-            port, other = edge.target.port, edge.target.instance
-            name = f"{other.device.name}/{other.name} {port.name}"
-            setting = other.settings[f"ports.{port.name}"]
-            mark = setting.mark or other.mark
-            own[name] = Input(port.authority, mark)
+            target = edge.target
+            name = f"{target.device}/{target.stack} {target.port.name}"
+            own[name] = Input(target.port.authority, target.mark)
         return own
 
     def _bundle_digest(self) -> str:
