@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ pytest.register_assert_rewrite("tests.e2e.rehearsal", "tests.e2e.scenario")
 
 from tests.e2e.rehearsal import Rehearsal  # noqa: E402 - its assertions are to be rewritten
 from tests.e2e.scenario import apply  # noqa: E402
+
+# What a shell starts in the background has Ctrl-C ignored, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parents[2]
 DEVICES = ("k6", "m7-1", "m7-2", "mac-mini", "nas", "box")

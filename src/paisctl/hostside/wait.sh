@@ -15,7 +15,7 @@ wait_healthy() {
   shift
   find_containers "$@" || return 1
   deadline=$(($(date +%s) + timeout))
-  steady=-1 before='' sick='' shown='' first_restarts=''
+  steady=-1 before='' sick='' shown='' first_restarts='' last_exit=''
   while :; do
     look || return 1
     judge
@@ -98,10 +98,11 @@ judge() {
       exited/*:always | exited/*:unless-stopped) blame pending "exited with $exit_code" ;;
       exited/*) blame failed "exited with $exit_code" ;;
       restarting/*)
+        last_exit=", with exit code $exit_code" # while it runs, Docker does not know
         if [ "$restarts" -lt "$RESTARTS" ]; then
           blame pending "restarting after exit code $exit_code"
         else
-          blame failed "restarting again and again, with exit code $exit_code"
+          blame failed "restarting again and again$last_exit"
         fi
         ;;
       created/* | paused/*) blame pending "${status%%/*}" ;;
@@ -115,7 +116,7 @@ END
 # judge_steady SECONDS: whether it has run on for so long; longer where something restarts.
 judge_steady() {
   if [ "$flaps" -ge "$RESTARTS" ]; then
-    blame failed 'restarting again and again'
+    blame failed "restarting again and again$last_exit"
   elif [ "$flaps" -gt 0 ]; then
     [ "$steady" -ge "$LONG_STEADY" ] || blame pending "running, restarts: $flaps"
   else

@@ -21,7 +21,7 @@ FLAPS = "1; echo cannot hold on >&2; exit 3; sleep 1"
     [
         (EXITS, "canary: restarting again and again, with exit code 7", "dying of the cold"),
         (SICKENS, "canary: unhealthy", "feeling unwell"),
-        (FLAPS, "canary: restarting again and again, with exit code 3", "cannot hold on"),
+        (FLAPS, "canary: restarting again and again", "cannot hold on"),
     ],
     ids=["exits at start", "never healthy", "flaps"],
 )

@@ -15,12 +15,16 @@ from paisctl.rendering.instances import Instance
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A port of the host that a stack wants. `who` says it in words."""
+    """A port of the host that somebody wants. `who` says it in words.
+
+    `is_systems`: it is no stack, and may well be what the port is reserved for.
+    """
 
     number: int
     protocol: str
     who: str
     mark: Mark | None
+    is_systems: bool = False
 
 
 def check_ports(
@@ -28,7 +32,8 @@ def check_ports(
 ) -> None:
     """Report ports that two want, and ports of the system that one wants."""
     instances = [each for each in graph.instances.values() if each.device is device]
-    claims = [claim for instance in instances for claim in _declared(instance)]
+    claims = list(_beside_stacks(device))
+    claims += [claim for instance in instances for claim in _declared(instance)]
     for stack in stacks:
         claims += _undeclared(stack, diagnostics)
     first: dict[tuple[int, str], _Claim] = {}
@@ -44,7 +49,7 @@ def check_ports(
                 related,
             )
         use = device.device.reserved_ports.get(str(claim.number))
-        if use is not None:
+        if use is not None and not claim.is_systems:
             mark = device.mark("reserved_ports", str(claim.number))
             kind = f"the system of {device.name} uses it for {use}"
             diagnostics.error(
@@ -54,6 +59,12 @@ def check_ports(
                 f"set another port under `ports:` of the stack, for example {claim.number + 10000}",
                 [("reserved here", mark)] if mark and not mark.file.startswith("(") else [],
             )
+
+
+def _beside_stacks(device: FleetDevice) -> Iterator[_Claim]:
+    for name, export in device.device.exports.items():
+        mark = device.mark("exports", name)
+        yield _Claim(export.port, export.protocol, f"the export `{name}`", mark, is_systems=True)
 
 
 def _declared(instance: Instance) -> Iterator[_Claim]:
