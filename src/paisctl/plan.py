@@ -140,14 +140,37 @@ class HostPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyPlan:
+    """The access policy of the tailnet: what would be set, or why that cannot be planned.
+
+    `gains` and `losses` say in words who will reach what, and who no longer. `text` is the policy to
+    set, over the one that the control plane knows as `etag`.
+    """
+
+    changes: tuple[Change, ...] = ()
+    gains: tuple[str, ...] = ()
+    losses: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+    hint: str = ""
+    text: str = ""
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan for a fleet, by device in the inventory's order."""
+    """A plan for a fleet: its hosts, in the inventory's order, and last its access policy.
+
+    `policy` is None when the plan is not about it.
+    """
 
     hosts: tuple[HostPlan, ...] = field(default=())
+    policy: PolicyPlan | None = None
 
     @property
     def changes(self) -> list[Change]:
-        return [change for host in self.hosts for change in host.changes]
+        of_policy = self.policy.changes if self.policy else ()
+        return [*(change for host in self.hosts for change in host.changes), *of_policy]
 
     @property
     def problems(self) -> list[HostPlan]:
@@ -161,8 +184,8 @@ class Plan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all hosts and all their stacks could be planned."""
-        return not (self.problems or self.refused)
+        """Whether all hosts, all their stacks and the policy could be planned."""
+        return not (self.problems or self.refused or (self.policy and self.policy.problem))
 
     @property
     def changing(self) -> list[HostPlan]:
@@ -170,7 +193,7 @@ class Plan:
         return [host for host in self.hosts if host.changes]
 
     def only(self, keys: Collection[Key]) -> Plan:
-        """The part of the plan that is about some (device, stack) pairs."""
+        """The part of the plan that is about some (device, stack) pairs, without the policy."""
         return Plan(
             tuple(
                 replace(host, stacks=tuple(s for s in host.stacks if (host.device, s.name) in keys))
@@ -197,6 +220,10 @@ class Plan:
             for stack in host.stacks:
                 yield from map(str, stack.changes)
                 yield from (f"    {operation}" for operation in stack.operations)
+        if self.policy:
+            if self.policy.problem:
+                yield f"? policy {self.policy.problem}"
+            yield from map(str, self.policy.changes)
 
 
 def _on_one_line(text: str) -> str:

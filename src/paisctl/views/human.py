@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby, takewhile
 
 from rich.text import Text
 
-from paisctl.plan import LEFT_ALONE, Action, Cause, Change, Disruption, HostPlan, Plan, count
+from paisctl.plan import LEFT_ALONE, Action, Cause, Change, Disruption, HostPlan, Plan, PolicyPlan, count
 from paisctl.views.console import plural, render
 
 _STYLES = {
@@ -35,6 +35,8 @@ def plan(plan: Plan, *, show_diffs: bool = False) -> str:
 def _plan_lines(plan: Plan, show_diffs: bool) -> Iterator[Text]:
     for host in plan.hosts:
         yield from _host_lines(host, show_diffs)
+    if plan.policy:
+        yield from policy_lines(plan.policy, show_diffs=show_diffs)
     yield Text(_summary(plan), "bold")
 
 
@@ -59,6 +61,33 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
             yield from (_diff_line(line) for line in change.diff.splitlines())
     if host.changes:
         yield Text()
+
+
+def policy_lines(policy: PolicyPlan, *, show_diffs: bool = False) -> Iterator[Text]:
+    """The access policy: its changes, and what they mean to whom."""
+    if policy.problem:
+        yield Text.assemble(("? ", "red"), ("tailnet  ", "bold"), policy.problem)
+        if policy.hint:
+            yield Text(f"    hint: {policy.hint}")
+        yield Text()
+    for note in policy.notes:
+        yield Text.assemble("  ", ("tailnet  ", "bold"), f"note: {note}")
+    for change in policy.changes:
+        yield headline(change)
+        yield Text(f"    {_why(change)}", "dim")
+        if show_diffs and change.diff:
+            yield from (_diff_line(line) for line in change.diff.splitlines())
+    if policy.changes:
+        yield from access_lines(policy.gains, policy.losses)
+        yield Text()
+
+
+def access_lines(gains: Iterable[str], losses: Iterable[str]) -> Iterator[Text]:
+    """Who will reach what, and who no longer; nothing changes for anybody else."""
+    lines = [*((f"  + {words}", "green") for words in gains)]
+    lines += [(f"  - {words}", "red") for words in losses]
+    yield Text("  access:" if lines else "  access: nobody gains or loses anything")
+    yield from (Text(line, style) for line, style in lines)
 
 
 def _gathered(changes: list[Change]) -> Iterator[Change]:
@@ -149,9 +178,16 @@ def _summary(plan: Plan) -> str:
             return f"No plan: {unplanned}."
         whole = sum(not (host.problem or host.refused) for host in plan.hosts)
         rest = f"; {left_out}" if left_out else ""
+        if plan.policy and plan.policy.problem:
+            rest += "; the access policy could not be planned"
         if any(note.startswith(LEFT_ALONE) for host in plan.hosts for note in host.notes):
             return f"Nothing to do but what is left alone{rest}."
         return f"Nothing to do: {plural(whole, 'host')} as wanted{rest}."
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
     rest = f" {left_out}." if left_out else ""
-    return f"Plan: {counts} on {len(plan.changing)} of {hosts}.{rest}"
+    where = [f"on {len(plan.changing)} of {hosts}"] if plan.changing or not plan.policy else []
+    if plan.policy and plan.policy.changes:
+        where.append("in the access policy")
+    if plan.policy and plan.policy.problem:
+        rest += " The access policy could not be planned."
+    return f"Plan: {counts} {' and '.join(where)}.{rest}"

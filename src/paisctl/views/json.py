@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from paisctl.plan import Action, Cause, Change, HostPlan, Plan, count
+from paisctl.plan import Action, Cause, Change, HostPlan, Plan, PolicyPlan, count
 
 FORMAT = 1
 
@@ -16,7 +16,8 @@ _ACTIONS = {action: action.name.lower() for action in Action}
 def plan(plan: Plan) -> str:
     """A plan as one JSON document, with a line end."""
     hosts = [_host(host) for host in plan.hosts]
-    return dump({"format": FORMAT, "summary": _summary(plan), "hosts": hosts})
+    policy = _policy(plan.policy) if plan.policy else None
+    return dump({"format": FORMAT, "summary": _summary(plan), "hosts": hosts, "policy": policy})
 
 
 # What JSON lets stand as it is, and a terminal obeys: more control characters, and those that
@@ -64,6 +65,17 @@ def _host(host: HostPlan) -> dict[str, Any]:
             }
             for stack in host.stacks
         ],
+    }
+
+
+def _policy(policy: PolicyPlan) -> dict[str, Any]:
+    return {
+        "problem": policy.problem or None,
+        "hint": policy.hint or None,
+        "notes": list(policy.notes),
+        "changes": [_change(change) for change in policy.changes],
+        "gains": list(policy.gains),
+        "losses": list(policy.losses),
     }
 
 
