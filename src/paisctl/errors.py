@@ -3,6 +3,7 @@
 PaisctlError                 has a message for a person and, where there is one, a hint
 ├── InvalidInput             the inventory or a bundle is wrong; carries diagnostics
 ├── UsageError               the command line asks for something that does not exist
+├── BadPolicy                a text is no tailnet policy, or one that no control plane takes
 └── HostError                one host cannot be reached, read or changed; others go on
     ├── HostUnreachable      no connection: wrong name, nothing listens, no route, too slow
     ├── HostKeyUnknown       strict host keys: nothing is known about the host
@@ -46,6 +47,10 @@ class InvalidInput(PaisctlError):
 
 class UsageError(PaisctlError):
     """The command line names a device, stack or file that does not exist."""
+
+
+class BadPolicy(PaisctlError):
+    """A text is no tailnet policy, or a rule in one means nothing."""
 
 
 class HostError(PaisctlError):

@@ -1,0 +1,123 @@
+"""What a policy allows.
+
+Rules are united: each adds, none takes away, and their order is of no account [Tailscale docs,
+"Grants explained"]. Answers to what was allowed always pass, so only the direction in which a
+connection is opened counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import or_
+
+from paisctl.errors import BadPolicy
+from paisctl.policy import port_syntax
+from paisctl.policy.document import Acl, Grant, Policy
+from paisctl.policy.ports import EVERYTHING, NOTHING, PortSet
+from paisctl.policy.selectors import BOTH, INTERNET, NONE, Selectors, Versions
+from paisctl.policy.world import Node, World
+
+Ref = tuple[str, int]  # a section and the index of a rule in it
+ALLOW_ALL: Ref = ("default", 0)  # there are no rules at all: everything is allowed
+Target = Node | str
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    ref: Ref
+    src: tuple[str, ...]
+    dst: tuple[tuple[str, PortSet], ...]
+    by_route: bool  # through routers that the rule names, so that no device itself is meant
+
+
+class Rules:
+    """The rules of a policy, ready to be asked about a tailnet.
+
+    A rule that asks for a device posture counts, as if every device met it, unless
+    `with_posture` is False. Rules for applications (`app`) open no port.
+
+    Raises:
+        BadPolicy: the ports of a rule cannot be understood; nothing can be said of such a policy.
+    """
+
+    def __init__(self, policy: Policy, world: World, *, with_posture: bool = True) -> None:
+        self.selectors = Selectors(policy, world)
+        self._rules = tuple(_compiled(policy, with_posture=with_posture))
+        self._is_open = policy.grants is None and policy.acls is None
+        self._of = lru_cache(maxsize=4096)(self._rules_of)
+
+    def ports(self, source: Node, target: Node) -> PortSet:
+        """All that the source may reach of the target."""
+        return self._united(source, target)
+
+    def ports_of_network(self, source: Node, network: str) -> PortSet:
+        """All that the source may reach of the whole of a network that is no device.
+
+        `network` is an address, a CIDR, an alias of `hosts` or `autogroup:internet`.
+        """
+        return self._united(source, network)
+
+    def reasons(self, source: Node, target: Target, port: int, protocol: str = "tcp") -> list[Ref]:
+        """The rules that let the source reach a port of the target; none: it is denied."""
+        if self._is_open:
+            return [ALLOW_ALL] if EVERYTHING.contains(port, protocol) else []
+        found = self._matching(source, target)
+        return list(dict.fromkeys(ref for ref, ports in found if ports.contains(port, protocol)))
+
+    def _united(self, source: Node, target: Target) -> PortSet:
+        if self._is_open:
+            return EVERYTHING
+        return reduce(or_, (ports for _, ports in self._matching(source, target)), NOTHING)
+
+    def _matching(self, source: Node, target: Target) -> Iterator[tuple[Ref, PortSet]]:
+        for rule, by_source in self._of(source):
+            for selector, ports in rule.dst:
+                if by_source & self._meant(rule, selector, source, target):
+                    yield rule.ref, ports
+
+    def _rules_of(self, source: Node) -> tuple[tuple[_Rule, Versions], ...]:
+        by = (
+            (rule, frozenset[int]().union(*(self.selectors.source(s, source) for s in rule.src)))
+            for rule in self._rules
+        )
+        return tuple((rule, versions) for rule, versions in by if versions)
+
+    def _meant(self, rule: _Rule, selector: str, source: Node, target: Target) -> Versions:
+        if isinstance(target, Node):
+            return NONE if rule.by_route else self.selectors.target(selector, source, target)
+        if target == INTERNET:
+            return BOTH if selector in ("*", INTERNET) else NONE
+        found = [self.selectors.network(selector, net) for net in self.selectors.networks(target)]
+        return frozenset[int]().union(*found) if all(found) else NONE
+
+
+def _compiled(policy: Policy, *, with_posture: bool) -> Iterator[_Rule]:
+    for i, grant in enumerate(policy.grants or ()):
+        if with_posture or not grant.posture:
+            ports = _ports(grant, i)
+            yield _Rule(
+                ("grants", i), grant.src, tuple((d, ports) for d in grant.dst), bool(grant.via)
+            )
+    for i, acl in enumerate(policy.acls or ()):
+        if acl.action != "accept":
+            raise BadPolicy(f'acls[{i}]: action="{acl.action}" is not supported')
+        if with_posture or not acl.posture:
+            yield _Rule(("acls", i), acl.src, tuple(_targets(acl, i)), by_route=False)
+
+
+def _ports(grant: Grant, index: int) -> PortSet:
+    try:
+        return reduce(or_, map(port_syntax.of_grant, grant.ip), NOTHING)
+    except ValueError as error:
+        raise BadPolicy(f"grants[{index}]: {error}") from None
+
+
+def _targets(acl: Acl, index: int) -> Iterator[tuple[str, PortSet]]:
+    for entry in acl.dst:
+        selector, ports = port_syntax.split(entry)
+        try:
+            yield selector, port_syntax.of_rule(ports, acl.proto)
+        except ValueError as error:
+            raise BadPolicy(f'acls[{index}]: dst="{entry}": {error}') from None
