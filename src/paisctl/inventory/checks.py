@@ -10,6 +10,7 @@ from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.access import check_access
 from paisctl.inventory.leaks import leak, looks_random
 from paisctl.inventory.load import Fleet, FleetDevice
+from paisctl.inventory.membership import check_membership
 from paisctl.inventory.renames import check_renames
 from paisctl.inventory.source import Path_
 from paisctl.inventory.types import parse_port
@@ -21,8 +22,9 @@ _LEAK_HINT = (
 
 
 def check_fleet(fleet: Fleet, diagnostics: Diagnostics) -> None:
-    """Check addresses, tags, references between devices, reserved ports, and written-out secrets."""
+    """Check addresses, tags, references between devices, people, and written-out secrets."""
     _addresses(fleet, diagnostics)
+    check_membership(fleet, diagnostics)
     check_renames(fleet, diagnostics)
     for device in fleet.devices.values():
         check_access(device, diagnostics)

@@ -1,0 +1,154 @@
+"""People, roles and the tailnet's settings: what they name must exist, and be there once."""
+
+from __future__ import annotations
+
+import ipaddress
+import urllib.parse
+from collections.abc import Iterable
+
+from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.load import Fleet
+from paisctl.inventory.source import Path_
+from paisctl.inventory.tailnet import SecretName
+from paisctl.inventory.types import parse_duration
+
+# What paisctl writes itself; all other sections are taken over as they are.
+_DERIVED = ("groups", "hosts", "tagOwners", "grants", "acls", "ssh", "tests", "sshTests")
+
+
+def check_membership(fleet: Fleet, diagnostics: Diagnostics) -> None:
+    """Check users, roles, owners of devices, and the settings under `tailnet:`."""
+    check = _Check(fleet, diagnostics)
+    check.users()
+    check.roles()
+    check.owners()
+    check.tags()
+    check.hosts()
+    check.sections()
+    check.control()
+
+
+class _Check:
+    def __init__(self, fleet: Fleet, diagnostics: Diagnostics) -> None:
+        self.fleet = fleet
+        self.inventory = fleet.inventory
+        self.tailnet = fleet.inventory.tailnet
+        self.diagnostics = diagnostics
+
+    def error(
+        self, code: str, message: str, path: Path_, hint: str | None = None, first: Path_ = ()
+    ) -> None:
+        """Add an error; `first` is the path of what was there before it."""
+        mark = self.fleet.source.mark(first) if first else None
+        related = [("first written here", mark)] if mark else []
+        self.diagnostics.error(code, message, self.fleet.source.mark(path), hint, related)
+
+    def unknown(self, what: str, name: str, path: Path_, known: Iterable[str]) -> None:
+        hint = did_you_mean(name, known, f"{what}s")
+        self.error(f"unknown-{what}", f"unknown {what} `{name}`", path, hint)
+
+    def users(self) -> None:
+        first: dict[str, int] = {}
+        for position, user in enumerate(self.inventory.users):
+            at = ("users", position, "id")
+            # Logins are addresses of mail: what differs in case alone is the same person.
+            other = first.setdefault(user.id.lower(), position)
+            if other != position:
+                message = f"the user {user.id} is there twice"
+                self.error("duplicate-user", message, at, None, ("users", other, "id"))
+            if user.role not in self.inventory.roles:
+                self.unknown("role", user.role, ("users", position, "role"), self.inventory.roles)
+            if user.id.endswith("@") and self.tailnet.control == "tailscale":
+                message = f"`{user.id}` is no login name of Tailscale"
+                hint = "it is as Tailscale shows it: name@example.com, or name@github"
+                self.error("bad-value", message, at, hint)
+            if user.allow_cloud is False and user.cloud_budget_monthly:
+                message = f"{user.id} has a budget for the cloud, but may not use it"
+                mark = self.fleet.source.mark(("users", position, "cloud_budget_monthly"))
+                self.diagnostics.warning("no-cloud", message, mark)
+
+    def roles(self) -> None:
+        first: dict[str, str] = {}
+        for name, role in self.inventory.roles.items():
+            group = role.group or name
+            other = first.setdefault(group, name)
+            if other != name:
+                message = f"the roles `{other}` and `{name}` have the same group, `{group}`"
+                hint = "each would get what the other may; give each a group of its own"
+                self.error("duplicate-group", message, ("roles", name, "group"), hint)
+
+    def owners(self) -> None:
+        known = [user.id for user in self.inventory.users]
+        for device in self.fleet.devices.values():
+            owner = device.device.owner
+            if owner is not None and owner not in known:
+                hint = did_you_mean(owner, known, "users")
+                mark = device.source.mark(("owner",))
+                self.diagnostics.error("unknown-user", f"unknown user `{owner}`", mark, hint)
+
+    def tags(self) -> None:
+        for name in self.tailnet.tags:
+            at = ("tailnet", "tags", name)
+            if name in self.fleet.devices:
+                message = f"the tag `{name}` is that of the device of this name"
+                self.error("duplicate-tag", message, at, "machines outside need another one")
+            elif name in self.inventory.tags:
+                message = f"`tag:{name}` would mean the devices that carry the tag `{name}`, too"
+                self.error("duplicate-tag", message, at, "give one of the two another name")
+            elif not name[0].isalpha():
+                message = f"the tag `{name}` does not begin with a letter"
+                self.error("bad-value", message, at)
+        for position, tag in enumerate(self.tailnet.deployers):
+            if tag.removeprefix("tag:") not in self.tailnet.tags:
+                at = ("tailnet", "deployers", position)
+                self.unknown("tag", tag, at, self.tailnet.tags)
+
+    def hosts(self) -> None:
+        for name, text in self.tailnet.hosts.items():
+            at = ("tailnet", "hosts", name)
+            if name in self.fleet.devices:
+                message = f"`{name}` is the name of a device already"
+                self.error(
+                    "duplicate-host", message, at, "rules may use the device's name as it is"
+                )
+            try:
+                ipaddress.ip_network(text)
+            except ValueError as error:
+                self.error("bad-value", f"`{text}` is no address and no network: {error}", at)
+
+    def sections(self) -> None:
+        for name in self.tailnet.sections:
+            if name in _DERIVED:
+                message = f"the section `{name}` of the policy is written by paisctl"
+                hint = "rules by hand go under `tailnet.grants`, `tailnet.ssh` and `tailnet.hosts`"
+                self.error("derived-section", message, ("tailnet", "sections", name), hint)
+
+    def control(self) -> None:
+        at: Path_ = ("tailnet", "api")
+        named = {"token": self.tailnet.api.token, "client_secret": self.tailnet.api.client_secret}
+        for key, secret in named.items():
+            if isinstance(secret, SecretName) and secret.secret not in self.inventory.secrets:
+                self.unknown("secret", secret.secret, (*at, key), self.inventory.secrets)
+        url = self.tailnet.url
+        if url is not None and not _is_safe(url):
+            message = f"`{url}` is no address of an API: https://HOST"
+            hint = "credentials travel to it; http:// is for this machine alone"
+            self.error("bad-value", message, ("tailnet", "url"), hint)
+        switch = self.tailnet.switch
+        if parse_duration(switch.settle) >= parse_duration(switch.limit):
+            message = f"`settle` ({switch.settle}) leaves nothing of `limit` ({switch.limit})"
+            self.error("bad-value", message, ("tailnet", "switch", "settle"))
+
+
+def _is_safe(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    is_local = host in ("localhost", "127.0.0.1", "::1")
+    return (
+        bool(host)
+        and "@" not in url
+        and (parts.scheme == "https" or (parts.scheme == "http" and is_local))
+    )

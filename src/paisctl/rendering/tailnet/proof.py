@@ -1,0 +1,148 @@
+"""The tests that go with a policy, and the proof that it allows what is declared and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from paisctl.inventory.load import Fleet
+from paisctl.policy.document import Test
+from paisctl.policy.evaluate import Ref, Rules
+from paisctl.policy.world import Node, person, tagged
+from paisctl.rendering.graph import Graph
+from paisctl.rendering.tailnet.access import Door, door_of, is_private
+from paisctl.rendering.tailnet.derive import Derived
+
+
+@dataclass(frozen=True, slots=True)
+class Widened:
+    """A rule that opens what must stay shut: to whom, what, and by which rule."""
+
+    source: str
+    door: Door
+    rule: Ref
+    is_isolated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Somebody whose access is tested.
+
+    `nodes` are the devices that stand for them. They must reach `wanted`, and none of `forbidden`,
+    whatever rules are written by hand; `asked` are all doors that they are tested on.
+    """
+
+    selector: str
+    nodes: tuple[Node, ...]
+    wanted: frozenset[Door]
+    forbidden: frozenset[Door]
+    asked: tuple[Door, ...]
+    is_isolated: bool
+
+
+class Prover:
+    """Asks a derived policy who reaches what."""
+
+    def __init__(self, derived: Derived, fleet: Fleet, graph: Graph) -> None:
+        self.derived = derived
+        self._fleet = fleet
+        self._rules = Rules(derived.policy, derived.world)
+        self._nodes = {node.name: node for node in derived.world.nodes}
+        self.doors = sorted(derived.services)
+        self._private = frozenset(
+            door_of(endpoint)
+            for export, endpoints in graph.exports.items()
+            if is_private(graph, export)
+            for endpoint in endpoints
+        )
+        self.subjects = list(self._subjects())
+
+    def reaches(self, source: Node, door: Door) -> list[Ref]:
+        """The rules that let a device through a door; none means that nothing does."""
+        return self._rules.reasons(source, self._nodes[door.device], door.port, door.protocol)
+
+    def with_tests(self) -> Derived:
+        """The policy with its tests: what everybody must reach, and what nobody else may."""
+        tests = [test for subject in self.subjects for test in self._tests(subject)]
+        return replace(self.derived, policy=replace(self.derived.policy, tests=tuple(tests)))
+
+    def unreachable(self) -> Iterator[tuple[Subject, Door]]:
+        """What is declared and yet not allowed."""
+        for subject in self.subjects:
+            for door in sorted(subject.wanted):
+                if not all(self.reaches(node, door) for node in subject.nodes):
+                    yield subject, door
+
+    def widened(self) -> Iterator[Widened]:
+        """What is allowed although it must not be, whatever is written by hand."""
+        for subject in self.subjects:
+            for door in sorted(subject.forbidden):
+                rules = [rule for node in subject.nodes for rule in self.reaches(node, door)]
+                for rule in dict.fromkeys(rules):
+                    yield Widened(subject.selector, door, rule, subject.is_isolated)
+
+    def undeclared(self) -> Iterator[Widened]:
+        """What a derived rule allows although nothing declares it: there must never be any."""
+        devices = {selector: name for name, selector in self.derived.names.devices.items()}
+        for position, grant in enumerate(self.derived.policy.grants or ()):
+            rule = self.derived.rules["grants", position]
+            if rule.by_hand:
+                continue
+            for source, target, port in product(grant.src, grant.dst, grant.ip):
+                protocol, _, number = port.partition(":")
+                door = Door(devices[target], protocol, int(number))
+                if (source, door) not in rule.access:
+                    yield Widened(source, door, ("grants", position))
+
+    def _subjects(self) -> Iterator[Subject]:
+        declared: dict[str, set[Door]] = {}
+        for rule in self.derived.rules.values():
+            for selector, door in rule.access:
+                declared.setdefault(selector, set()).add(door)
+        for group, logins in self.derived.policy.groups.items():
+            nodes = tuple(map(person, logins))
+            yield self._subject(group, nodes, declared.get(group, ()), everything=True)
+        for name, device in self._fleet.devices.items():
+            selector = self.derived.names.devices[name]
+            if not device.device.owner or selector in declared:
+                everything = device.device.isolated
+                wanted = declared.get(selector, ())
+                nodes = (self._nodes[name],)
+                yield self._subject(selector, nodes, wanted, everything=everything)
+        for tag in self._fleet.inventory.tailnet.tags:
+            selector = f"tag:{tag}"
+            wanted = declared.get(selector, ())
+            yield self._subject(selector, (tagged(selector),), wanted, everything=True)
+
+    def _subject(
+        self, selector: str, nodes: tuple[Node, ...], wanted: Collection[Door], *, everything: bool
+    ) -> Subject:
+        own = {node.name for node in nodes}
+        others = [door for door in self.doors if door.device not in own]
+        is_isolated = any(
+            node.name in self._fleet.devices and self._fleet.devices[node.name].device.isolated
+            for node in nodes
+        )
+        shut = others if is_isolated else self._private
+        forbidden = frozenset(d for d in shut if d not in wanted and d.device not in own)
+        asked = others if everything else [d for d in others if d in wanted or d in forbidden]
+        reached = frozenset(door for door in wanted if door.device not in own)
+        return Subject(selector, nodes, reached, forbidden, tuple(asked), is_isolated)
+
+    def _tests(self, subject: Subject) -> Iterator[Test]:
+        """One test per protocol: a test asks for one, and says nothing about others."""
+        for protocol in ("tcp", "udp"):
+            accept, deny = [], []
+            for door in subject.asked:
+                if door.protocol != protocol:
+                    continue
+                target = f"{self.derived.names.devices[door.device]}:{door.port}"
+                is_open = [bool(self.reaches(node, door)) for node in subject.nodes]
+                if door in subject.wanted:
+                    accept.append(target)
+                elif door in subject.forbidden or not any(is_open):
+                    deny.append(target)
+            if accept or deny:
+                proto = "" if protocol == "tcp" else protocol
+                yield Test(subject.selector, tuple(accept), tuple(deny), proto)

@@ -1,0 +1,62 @@
+"""The derived policy in words: its text with comments, its ports by the names of services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paisctl.policy.access import AccessChange
+from paisctl.policy.ports import PortSet
+from paisctl.policy.text import write
+from paisctl.rendering.tailnet.derive import Derived
+
+
+def policy_text(fleet: str, derived: Derived) -> str:
+    """The policy as it is sent to the control plane: each rule below the reason for it."""
+    heading = [
+        f"The access policy of `{fleet}`, written by paisctl from its inventory.",
+        "Change the inventory instead: `paisctl acl apply` undoes what is edited here.",
+    ]
+    comments = {place: rule.title for place, rule in derived.rules.items()}
+    return write(derived.policy, heading, comments)
+
+
+class AccessWords:
+    """Says who gains and who loses what, with the names of the services behind the ports."""
+
+    def __init__(self, derived: Derived) -> None:
+        self._services = derived.services
+        self._devices = {selector: name for name, selector in derived.names.devices.items()}
+
+    def of(self, changes: Iterable[AccessChange]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is gained and what is lost, a line for all who gain or lose the same."""
+        listed = list(changes)
+        gains = self._lines((c.source, c.target, c.gained) for c in listed if c.gained)
+        losses = self._lines((c.source, c.target, c.lost) for c in listed if c.lost)
+        return gains, losses
+
+    def _lines(self, access: Iterable[tuple[str, str, PortSet]]) -> tuple[str, ...]:
+        """Lines of full products: who, what, which ports."""
+        targets: dict[tuple[str, str], list[str]] = {}
+        for source, target, ports in access:
+            said = self.ports(target, ports)
+            targets.setdefault((self._called(source), said), []).append(self._called(target))
+        sources: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        for (source, said), reached in targets.items():
+            sources.setdefault((tuple(reached), said), []).append(source)
+        return tuple(
+            f"{', '.join(who)} → {', '.join(reached)}: {said}"
+            for (reached, said), who in sources.items()
+        )
+
+    def ports(self, target: str, ports: PortSet) -> str:
+        """Ports of a device, with the names of what listens there: `tcp 3001 (anythingllm)`."""
+        device = self._called(target)
+        names = [
+            name
+            for door, name in self._services.items()
+            if door.device == device and ports.contains(door.port, door.protocol)
+        ]
+        return f"{ports} ({', '.join(names)})" if names and str(ports) != "*" else str(ports)
+
+    def _called(self, selector: str) -> str:
+        return self._devices.get(selector, selector)
