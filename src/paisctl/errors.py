@@ -3,7 +3,14 @@
 PaisctlError                 has a message for a person and, where there is one, a hint
 ├── InvalidInput             the inventory or a bundle is wrong; carries diagnostics
 ├── UsageError               the command line asks for something that does not exist
+├── CannotEdit               a file cannot be changed in place; the hint says what to write by hand
 ├── BadPolicy                a text is no tailnet policy, or one that no control plane takes
+├── TailnetError             the tailnet's control plane cannot be asked, or will not do it
+│   ├── ControlUnreachable   no answer that is one: no connection, too slow, overloaded, down
+│   ├── CredentialsRefused   it does not know who we are, or does not let us
+│   ├── PolicyRefused        it does not take the policy; carries what it says
+│   ├── PolicyMoved          somebody else has changed the policy in the meantime
+│   └── OutcomeUnknown       whether it did what it was asked to is not known
 └── HostError                one host cannot be reached, read or changed; others go on
     ├── HostUnreachable      no connection: wrong name, nothing listens, no route, too slow
     ├── HostKeyUnknown       strict host keys: nothing is known about the host
@@ -49,8 +56,40 @@ class UsageError(PaisctlError):
     """The command line names a device, stack or file that does not exist."""
 
 
+class CannotEdit(PaisctlError):
+    """A change of a file that a person wrote cannot be made without rewriting the rest of it."""
+
+
 class BadPolicy(PaisctlError):
     """A text is no tailnet policy, or a rule in one means nothing."""
+
+
+class TailnetError(PaisctlError):
+    """The tailnet's control plane cannot be asked, or does not do what it is asked."""
+
+
+class ControlUnreachable(TailnetError):
+    """No answer came, or none of the control plane's; nothing was changed."""
+
+
+class CredentialsRefused(TailnetError):
+    """The credential is missing, unknown, expired, or does not allow this."""
+
+
+class PolicyRefused(TailnetError):
+    """The control plane does not take the policy; `problems` are its own words, one each."""
+
+    def __init__(self, message: str, problems: tuple[str, ...], hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.problems = problems
+
+
+class PolicyMoved(TailnetError):
+    """Somebody else has changed the policy since it was read."""
+
+
+class OutcomeUnknown(TailnetError):
+    """A request was sent and no answer came: it may have been carried out, or may be yet."""
 
 
 class HostError(PaisctlError):

@@ -1,0 +1,1 @@
+"""The control planes of a tailnet, and changing its access policy without locking oneself out."""
