@@ -2,7 +2,9 @@
 
 Rules are united: each adds, none takes away, and their order is of no account [Tailscale docs,
 "Grants explained"]. Answers to what was allowed always pass, so only the direction in which a
-connection is opened counts.
+connection is opened counts. A packet has one IP version, so a rule counts where its source and its
+destination are meant by the same one. "Policy file syntax" here is Tailscale's "Syntax reference
+for the tailnet policy file".
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from operator import or_
 from paisctl.errors import BadPolicy
 from paisctl.policy import port_syntax
 from paisctl.policy.document import Acl, Grant, Policy
-from paisctl.policy.ports import EVERYTHING, NOTHING, PortSet
-from paisctl.policy.selectors import BOTH, INTERNET, NONE, Selectors, Versions
+from paisctl.policy.ports import EVERYTHING, ICMP, ICMPV6, NOTHING, PortSet, number_of
+from paisctl.policy.selectors import BOTH, NONE, Selectors, Versions
 from paisctl.policy.world import Node, World
 
 Ref = tuple[str, int]  # a section and the index of a rule in it
@@ -29,14 +31,15 @@ class _Rule:
     ref: Ref
     src: tuple[str, ...]
     dst: tuple[tuple[str, PortSet], ...]
-    by_route: bool  # through routers that the rule names, so that no device itself is meant
+    by_route: bool
 
 
 class Rules:
     """The rules of a policy, ready to be asked about a tailnet.
 
     A rule that asks for a device posture counts, as if every device met it, unless
-    `with_posture` is False. Rules for applications (`app`) open no port.
+    `with_posture` is False. Rules for applications (`app`) alone open no port, and a grant `via`
+    routers is about what lies behind them, not about devices [Tailscale docs, Grants syntax].
 
     Raises:
         BadPolicy: the ports of a rule cannot be understood; nothing can be said of such a policy.
@@ -49,7 +52,7 @@ class Rules:
         self._of = lru_cache(maxsize=4096)(self._rules_of)
 
     def ports(self, source: Node, target: Node) -> PortSet:
-        """All that the source may reach of the target."""
+        """All that rules open to the source of the target (without the ping that follows it)."""
         return self._united(source, target)
 
     def ports_of_network(self, source: Node, network: str) -> PortSet:
@@ -60,11 +63,18 @@ class Rules:
         return self._united(source, network)
 
     def reasons(self, source: Node, target: Target, port: int, protocol: str = "tcp") -> list[Ref]:
-        """The rules that let the source reach a port of the target; none: it is denied."""
-        if self._is_open:
-            return [ALLOW_ALL] if EVERYTHING.contains(port, protocol) else []
-        found = self._matching(source, target)
-        return list(dict.fromkeys(ref for ref, ports in found if ports.contains(port, protocol)))
+        """The rules that let the source reach a port of the target; none: it is denied.
+
+        "If traffic is allowed for a given pair of IP addresses, then ICMP will also be allowed"
+        [policy file syntax, proto], so every rule that opens a port is a reason for a ping.
+        """
+        found = [(ALLOW_ALL, EVERYTHING)] if self._is_open else self._matching(source, target)
+        is_ping = number_of(protocol) in (ICMP, ICMPV6)
+        return list(
+            dict.fromkeys(
+                ref for ref, ports in found if ports.contains(port, protocol) or (is_ping and ports)
+            )
+        )
 
     def _united(self, source: Node, target: Target) -> PortSet:
         if self._is_open:
@@ -87,8 +97,8 @@ class Rules:
     def _meant(self, rule: _Rule, selector: str, source: Node, target: Target) -> Versions:
         if isinstance(target, Node):
             return NONE if rule.by_route else self.selectors.target(selector, source, target)
-        if target == INTERNET:
-            return BOTH if selector in ("*", INTERNET) else NONE
+        if selector == target:
+            return BOTH
         found = [self.selectors.network(selector, net) for net in self.selectors.networks(target)]
         return frozenset[int]().union(*found) if all(found) else NONE
 

@@ -63,3 +63,12 @@ def split(target: str) -> tuple[str, str]:
     """
     selector, _, ports = target.rpartition(":")
     return selector.strip("[]"), ports
+
+
+def is_protocol(name: str) -> bool:
+    """Whether a protocol has this name or number."""
+    try:
+        number_of(name)
+    except ValueError:
+        return False
+    return True

@@ -1,9 +1,8 @@
 """Sets of ports of protocols.
 
 A rule without a protocol means TCP, UDP and ICMP [tailscale tailcfg.FilterRule.IPProto], so SCTP and
-others have to be named. Only TCP, UDP and SCTP have ports [headscale policy/v2/types.go]; of the
-others a set has all or nothing. (A client lets a ping through to an address as soon as any port of
-it is open [tailscale wgengine/filter]; that is not what a policy says, so it is not counted here.)
+others have to be named. Only TCP, UDP and SCTP have ports; of the others a set has all or nothing
+[Tailscale docs, "Syntax reference for the tailnet policy file", proto].
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ NUMBERS = {  # by IANA, as Tailscale names them [Tailscale docs, policy file syn
     "fc": 133,
 }
 _NAMES = {number: name for name, number in reversed(NUMBERS.items())}
-_ORDER = (TCP, UDP, SCTP, ICMP, ICMPV6)
 
 Span = tuple[int, int]
 WHOLE: tuple[Span, ...] = ((1, LAST),)  # 0 is no port that anything listens on
@@ -68,20 +66,19 @@ class PortSet:
         return any(low <= port <= high or number not in WITH_PORTS for low, high in spans)
 
     def __str__(self) -> str:
-        """For example `tcp 22, 80-90; udp 53`; `*` for every port that no protocol was named for."""
+        """For example `tcp 22, 80-90; udp 53`; `*` for all that `*` means in a rule.
+
+        ICMP is only named where it is alone: it is allowed wherever anything is.
+        """
         if self == EVERYTHING:
             return "*"
         spans = dict(self.spans)
-        if ICMP in spans and ICMPV6 in spans:
-            del spans[ICMPV6]
-            names = {**_NAMES, ICMP: "icmp"}
-        else:
-            names = {**_NAMES, ICMP: "icmp (IPv4)", ICMPV6: "icmp (IPv6)"}
-        order = sorted(spans, key=lambda p: (_ORDER.index(p) if p in _ORDER else len(_ORDER), p))
-        return "; ".join(
-            f"{names.get(p, f'protocol {p}')}{_said(spans[p]) if p in WITH_PORTS else ''}"
-            for p in order
-        )
+        pings = {p for p in (ICMP, ICMPV6) if p in spans}
+        if spans.keys() - pings:
+            pings = set()
+        named = sorted(p for p in spans if p not in (ICMP, ICMPV6))
+        said = [f"{_NAMES.get(p, p)}{_said(spans[p]) if p in WITH_PORTS else ''}" for p in named]
+        return "; ".join([*said, *(["icmp"] if pings else [])]) or "nothing"
 
 
 def number_of(protocol: str) -> int:

@@ -2,27 +2,25 @@
 
 Each selector is held against a device as it is; nothing is turned into addresses first. The answer
 is the IP versions by which the device is meant: an address or network in a rule means a device by
-that version alone, every other selector by both [addresses that Tailscale puts into packet filters,
-headscale policy/v2/testdata/acl_results]. The meaning of each kind follows Tailscale's docs,
-"Targets and selectors".
+that version alone, every other selector by both [packet filters that Tailscale made, headscale
+policy/v2/testdata/acl_results]. What each selector means is said in Tailscale's docs, "Targets and
+selectors" and "Syntax reference for the tailnet policy file".
 """
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 from paisctl.policy.document import Policy
-from paisctl.policy.world import Address, Network, Node, World
+from paisctl.policy.networks import INTERNET, is_inside, networks_of, without
+from paisctl.policy.world import Network, Node, World
 
 Versions = frozenset[int]
 BOTH: Versions = frozenset({4, 6})
 NONE: Versions = frozenset()
-INTERNET = "autogroup:internet"
 SELF = "autogroup:self"
-EVERYBODY = ("*", "autogroup:danger-all")
+ANYWHERE = "autogroup:danger-all"
 ROLES = ("admin", "owner", "it-admin", "network-admin", "billing-admin", "auditor")
 
 
@@ -37,17 +35,15 @@ class Selectors:
         """By which IP versions a source selector means the device.
 
         `*` means the tailnet's devices, approved routes and `autogroup:shared`;
-        `autogroup:danger-all` those outside, too [Tailscale docs, Targets and selectors].
+        `autogroup:danger-all` those outside, too [policy file syntax, src].
         """
-        if selector in EVERYBODY:
-            return BOTH
-        return self._either(selector, node)
+        return BOTH if selector in ("*", ANYWHERE) else self._either(selector, node)
 
     def target(self, selector: str, source: Node, node: Node) -> Versions:
         """By which IP versions a destination selector means the device, seen from the source.
 
-        `autogroup:self` are the untagged devices of the source's user; `autogroup:internet` is no
-        device of the tailnet [Tailscale docs, Targets and selectors].
+        `*` means any; `autogroup:self` the untagged devices of the source's user
+        [policy file syntax, dst and autogroups].
         """
         if selector == "*":
             return BOTH
@@ -56,18 +52,12 @@ class Selectors:
         return self._either(selector, node)
 
     def network(self, selector: str, network: Network) -> Versions:
-        """The IP version of a network that is no device, if the selector means all of it.
-
-        `*` covers approved routes and exit nodes, as in the policy that Tailscale starts with;
-        `autogroup:internet` all public addresses; an alias or CIDR what lies inside of it
-        [Tailscale docs, Targets and selectors; headscale routes_results].
+        """The IP version of a network that is no device, if the destination selector means all of
+        it: `*` any, `autogroup:internet` public addresses, aliases and CIDRs what lies inside
+        [policy file syntax, dst; hosts].
         """
-        inside = any(
-            network.version == net.version and network.subnet_of(net)  # type: ignore[arg-type]
-            for net in self.networks(selector)
-        )
-        public = selector == INTERNET and network.is_global
-        return frozenset({network.version}) if selector == "*" or inside or public else NONE
+        covers = selector == "*" or is_inside(network, self.networks(selector))
+        return frozenset({network.version}) if covers else NONE
 
     def networks(self, selector: str) -> tuple[Network, ...]:
         """The networks that an address, CIDR, `START-END`, alias or IP set stands for."""
@@ -76,35 +66,41 @@ class Selectors:
         return networks_of(self.policy.hosts.get(selector, selector))
 
     def _either(self, selector: str, node: Node) -> Versions:
-        """A device belongs to a user or carries tags: users, groups and the roles among the
-        autogroups mean untagged devices only [Tailscale docs, Tags].
+        """Selectors that mean the same on both sides.
+
+        A device belongs to a user or carries tags: users, groups and the roles among the autogroups
+        mean untagged devices only [Tailscale docs, Tags].
         """
         kind, colon, name = selector.partition(":")
-        if kind == "tag" and colon:
+        if colon and kind == "tag":
             return BOTH if selector in node.tags else NONE
-        if kind == "group" and colon:
+        if colon and kind == "group":
             members = self.policy.groups.get(selector, ())
-            return BOTH if any(_is_user(member, node.owner) for member in members) else NONE
-        if kind == "autogroup" and colon:
+            return BOTH if any(_is_login(member, node.owner) for member in members) else NONE
+        if colon and kind == "autogroup" and selector != INTERNET:
             return BOTH if self._in_autogroup(name, node) else NONE
+        if colon and kind == "user":
+            domain = name.removeprefix("*")
+            return BOTH if self._is_member(node) and node.owner.endswith(domain) else NONE
         if "@" in selector:
-            return BOTH if _is_user(selector, node.owner) else NONE
-        return self._by_address(selector, node.hosts)
+            return BOTH if _is_login(selector, node.owner) else NONE
+        nets = self.networks(selector)
+        return frozenset(host.version for host in node.hosts if any(host in net for net in nets))
 
     def _in_autogroup(self, name: str, node: Node) -> bool:
-        """Members are all users of the tailnet, whatever else they are; those with whom a device of
-        it is shared are no members [Tailscale docs, Targets and selectors, autogroup:shared].
-        """
+        """`members` is the older name of `member` [policy file syntax, autogroups]."""
         if name == "tagged":
             return bool(node.tags)
-        roles = self.world.roles_of(node.owner) if node.owner else frozenset()
-        if name == "member":
-            return bool(node.owner) and "shared" not in roles
-        return name in (*ROLES, "shared") and name in roles
+        if name in ("member", "members"):
+            return self._is_member(node)
+        is_role = name in (*ROLES, "shared")
+        return is_role and bool(node.owner) and name in self.world.roles_of(node.owner)
 
-    def _by_address(self, selector: str, hosts: Iterable[Address]) -> Versions:
-        nets = self.networks(selector)
-        return frozenset(host.version for host in hosts if any(host in net for net in nets))
+    def _is_member(self, node: Node) -> bool:
+        """Members are all users of the tailnet, but not those of other tailnets with whom a device
+        is shared [policy file syntax, autogroups].
+        """
+        return bool(node.owner) and "shared" not in self.world.roles_of(node.owner)
 
     def _ipset(self, name: str, above: frozenset[str]) -> list[Network]:
         """The entries of an IP set in their order: each adds, or with `remove ` takes away
@@ -112,14 +108,13 @@ class Selectors:
         """
         found: list[Network] = []
         for entry in self._ipsets.get(name, ()) if name not in above else ():
-            words = str(entry).split()
-            what = words[-1].removeprefix("host:") if words else ""
-            nets = (
-                self._ipset(what, above | {name})
-                if what.startswith("ipset:")
-                else list(networks_of(self.policy.hosts.get(what, what)))
-            )
-            found = _without(found, nets) if words[:1] == ["remove"] else found + nets
+            words = str(entry).split() or [""]
+            what = words[-1].removeprefix("host:")
+            if what.startswith("ipset:"):
+                nets = self._ipset(what, above | {name})
+            else:
+                nets = list(networks_of(self.policy.hosts.get(what, what)))
+            found = without(found, nets) if words[0] == "remove" else found + nets
         return found
 
     @cached_property
@@ -127,34 +122,6 @@ class Selectors:
         return next((v for k, v in self.policy.others.items() if k.lower() == "ipsets"), {})
 
 
-def networks_of(text: str) -> tuple[Network, ...]:
-    """The networks of an address, a CIDR or a range `START-END`; none for any other text."""
-    first, dash, last = text.strip("[]").partition("-")
-    try:
-        if not dash:
-            return (ipaddress.ip_network(first, strict=False),)
-        ends: list[Any] = [ipaddress.ip_address(first), ipaddress.ip_address(last)]
-        return tuple(ipaddress.summarize_address_range(*ends))
-    except (ValueError, TypeError):
-        return ()
-
-
-def _is_user(selector: str, login: str) -> bool:
-    """A login name; `user:*@domain` for all of a domain; Headscale writes `name@` for users without
-    one [Tailscale docs, Targets and selectors; Headscale docs, Policy].
-    """
-    if selector.startswith("user:*@"):
-        return bool(login) and login.endswith(selector.removeprefix("user:*"))
+def _is_login(selector: str, login: str) -> bool:
+    """Headscale writes `name@` for a user whose login name is `name` [Headscale docs, Policy]."""
     return bool(login) and selector.removesuffix("@") == login.removesuffix("@")
-
-
-def _without(nets: list[Network], taken: list[Network]) -> list[Network]:
-    for hole in taken:
-        nets = [piece for net in nets for piece in _pieces(net, hole)]
-    return nets
-
-
-def _pieces(net: Any, hole: Any) -> list[Network]:
-    if net.version != hole.version or not net.overlaps(hole):
-        return [net]
-    return [] if net.subnet_of(hole) else list(net.address_exclude(hole))
