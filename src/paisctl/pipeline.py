@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from paisctl.desired import HostSpec
 from paisctl.diagnostics import Diagnostics
@@ -36,18 +37,23 @@ class Desired:
     diagnostics: Diagnostics
 
 
-def desire(paths: Sequence[Path], shipped: Path | None = None) -> Desired:
+def desire(
+    paths: Sequence[Path],
+    shipped: Path | None = None,
+    texts: Mapping[Path, str] = MappingProxyType({}),
+) -> Desired:
     """Load, check and render an inventory with its overlays.
 
     Args:
         paths: the inventory, then its overlays.
         shipped: folder of the bundles that come after the project's own; else paisctl's.
+        texts: what to take for the text of some of the files, as they may become.
 
     Raises:
         InvalidInput: there are errors; it carries all of them, and the warnings.
     """
     diagnostics = Diagnostics()
-    fleet = load(paths, diagnostics)
+    fleet = load(paths, diagnostics, texts)
     if fleet is None:
         raise InvalidInput(diagnostics)
     catalog = load_catalog(bundle_folders(paths, shipped), diagnostics)

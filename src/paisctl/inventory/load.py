@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.model import Device, Inventory, Kind
@@ -55,8 +56,17 @@ class Fleet:
         return self.source.key_mark(path)
 
 
-def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
+def load(
+    paths: Sequence[Path],
+    diagnostics: Diagnostics,
+    texts: Mapping[Path, str] = MappingProxyType({}),
+) -> Fleet | None:
     """Load an inventory and its overlays, the first file lowest.
+
+    Args:
+        paths: the files.
+        diagnostics: told of every problem.
+        texts: what to take for the text of some files, as they may become.
 
     Returns:
         The fleet, or None when there is nothing to look at. When `diagnostics` has errors, a fleet
@@ -65,7 +75,7 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     built_in = _built_in(Mark(str(paths[0]), 1), diagnostics)
     source = built_in
     for path in paths:
-        source = merge(source, _read_layer(path, diagnostics))
+        source = merge(source, _read_layer(path, texts.get(path), diagnostics))
     if diagnostics.errors and "devices" not in source.data:
         return None
     inventory = validate(Inventory, source, diagnostics)
@@ -77,9 +87,12 @@ def load(paths: Sequence[Path], diagnostics: Diagnostics) -> Fleet | None:
     return Fleet(inventory, source, _resolve(inventory, source, diagnostics), paths[0].parent)
 
 
-def _read_layer(path: Path, diagnostics: Diagnostics) -> Source:
+def _read_layer(path: Path, text: str | None, diagnostics: Diagnostics) -> Source:
     """What one file says; nothing, after adding a diagnostic, if it is no inventory."""
-    layer = read_yaml(path, diagnostics)
+    if text is None:
+        layer = read_yaml(path, diagnostics)
+    else:
+        layer = parse_yaml(text, str(path), diagnostics)
     if isinstance(layer.data, dict):
         return layer
     if layer.data is not None:
