@@ -111,6 +111,7 @@ def with_port(text: str) -> tuple[str, str]:
 
 
 def _acl(index: int, acl: Json) -> Rule:
+    _without_posture(acl)
     name = str(acl.get("proto", ""))
     which = ports.protocols(name)
     targets = []
@@ -125,8 +126,7 @@ def _acl(index: int, acl: Json) -> Rule:
 
 
 def _grant(index: int, grant: Json) -> Rule:
-    if grant.get("srcPosture"):
-        raise NotServed("srcPosture: the test server knows no postures")
+    _without_posture(grant)
     entries = [ports.entry(text) for text in grant.get("ip") or ()]
     targets = tuple(
         (target, numbers, which) for target in grant.get("dst") or () for which, numbers in entries
@@ -148,6 +148,11 @@ def _compiled(rule: Rule, selectors: Selectors) -> Iterator[FilterRule]:
             if rule.via:
                 found = selectors.through(found, rule.via)
             yield FilterRule(sources, found, numbers, which)
+
+
+def _without_posture(rule: Json) -> None:
+    if rule.get("srcPosture"):
+        raise NotServed("srcPosture: the test server knows no postures")
 
 
 def _inside(address: str, networks: tuple[Network, ...]) -> bool:

@@ -144,9 +144,11 @@ class Selectors:
                 return tuple(each for each in self.tailnet.members if each.owner in people)
 
     def through(self, networks: tuple[Network, ...], via: Iterable[str]) -> tuple[Network, ...]:
-        """Those of the networks that a device with one of the tags routes."""
+        """What of the networks a device with one of the tags routes (whichever of them it is)."""
         routes = [route for tag in via for device in self.devices(tag) for route in device.approved]
-        return tuple(each for each in networks if any(_contains(route, each) for route in routes))
+        inside = [each for each in networks if any(_contains(route, each) for route in routes)]
+        within = [route for route in routes if any(_contains(each, route) for each in networks)]
+        return (*inside, *within)
 
     def _named(self, selector: str) -> tuple[Network, ...]:
         match kind(selector):
