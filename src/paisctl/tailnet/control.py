@@ -173,3 +173,6 @@ class ControlPlane(Protocol):
 
     def preview(self, text: str, kind: PreviewKind, who: str) -> tuple[Match, ...]:
         """Which rules of a policy apply to a user, or to an `address:port`; nothing is changed."""
+
+    def close(self) -> None:
+        """Close its connections."""

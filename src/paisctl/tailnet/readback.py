@@ -1,0 +1,58 @@
+"""Finding out, after a request that got no answer, whether the policy was replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from paisctl.errors import BadPolicy, OutcomeUnknown, PolicyMoved, TailnetError
+from paisctl.policy.document import digest
+from paisctl.policy.text import read
+from paisctl.tailnet.control import LivePolicy
+
+_PAUSES = (0.0, 2.0, 5.0, 10.0)  # seconds before each look: the request may still be under way
+
+
+class Readable(Protocol):
+    def policy(self) -> LivePolicy:
+        """The policy in force."""
+
+
+def found_out(
+    control: Readable, text: str, etag: str, unknown: OutcomeUnknown, sleep: Callable[[float], None]
+) -> str:
+    """The etag of the policy that was set, if it was.
+
+    Args:
+        control: whom to ask.
+        text: the policy that was to be set.
+        etag: of the one before.
+        unknown: how the request failed.
+        sleep: waits some seconds.
+
+    Raises:
+        PolicyMoved: neither of the two is in force.
+        OutcomeUnknown: it cannot be read, or the one before is still in force.
+    """
+    for pause in _PAUSES:
+        sleep(pause)
+        try:
+            live = control.policy()
+        except TailnetError as error:
+            message = f"{unknown.message}, for it cannot be read: {error.message}"
+            raise OutcomeUnknown(message, error.hint) from None
+        if is_same_policy(live.text, text):
+            return live.etag
+        if live.etag != etag:
+            raise PolicyMoved("somebody else has changed the policy in the meantime")
+    raise OutcomeUnknown(f"{unknown.message}; the policy is still the one before")
+
+
+def is_same_policy(one: str, other: str) -> bool:
+    """Whether two texts are the same policy: control planes format what they keep."""
+    if one.strip() == other.strip():
+        return True
+    try:
+        return digest(read(one)) == digest(read(other))
+    except BadPolicy:
+        return False
