@@ -15,7 +15,7 @@ from paisctl.errors import PaisctlError
 from paisctl.fingerprint import Fingerprint, take_fingerprint, what_moved
 from paisctl.observed import HostState
 from paisctl.operation import InstallFile
-from paisctl.plan import HostPlan, Plan
+from paisctl.plan import HostPlan, Plan, PolicyPlan
 from paisctl.proof import wanted_host
 from paisctl.reconcile import Scope
 from paisctl.secrets import Vault, names_in
@@ -50,6 +50,7 @@ class SavedPlan:
         key: keyed digest of nothing, which tells one key from another; empty without a key.
         secrets: keyed digests of the values that its stacks need, by name.
         hosts: every host of the plan, in its order.
+        policy: the access policy's part; None if the plan is not about it.
     """
 
     fleet: str
@@ -60,10 +61,11 @@ class SavedPlan:
     key: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[SavedHost, ...] = ()
+    policy: PolicyPlan | None = None
 
     @property
     def plan(self) -> Plan:
-        return Plan(tuple(host.plan for host in self.hosts))
+        return Plan(tuple(host.plan for host in self.hosts), self.policy)
 
     @property
     def changing(self) -> dict[str, SavedHost]:
@@ -158,6 +160,7 @@ def save(
         vault.seal("") if vault.key else "",
         {name: _value(vault, name) for name in names},
         tuple(_saved_host(host, basis) for host in plan.hosts),
+        plan.policy,
     )
 
 

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from paisctl import __version__
 from paisctl.cli import (
+    acl,
     apply,
     diff,
     history,
@@ -27,6 +28,7 @@ from paisctl.cli import (
     show,
     status,
     unlock,
+    user,
 )
 from paisctl.cli.context import Settings
 from paisctl.errors import InvalidInput, PaisctlError, UsageError
@@ -87,6 +89,8 @@ app.command("rollback")(rollback.rollback)
 app.command("unlock")(unlock.unlock)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)
+app.add_typer(user.app, name="user")
+app.add_typer(acl.app, name="acl")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(lab.app, name="lab")
 

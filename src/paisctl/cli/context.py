@@ -85,6 +85,11 @@ OnlyDrift = Annotated[
 ]
 
 
+SkipTailnet = Annotated[
+    bool, typer.Option("--skip-tailnet", help="Leave the tailnet's access policy out of it.")
+]
+
+
 def choose_scope(*, ignore_drift: bool, only_drift: bool) -> Scope:
     """Which differences are meant.
 

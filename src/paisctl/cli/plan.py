@@ -14,6 +14,7 @@ from paisctl.cli.context import (
     IgnoreDrift,
     On,
     OnlyDrift,
+    SkipTailnet,
     Stacks,
     choose_scope,
     settings,
@@ -51,11 +52,14 @@ def plan(
     diff: Diff = False,
     ignore_drift: IgnoreDrift = False,
     only_drift: OnlyDrift = False,
+    skip_tailnet: SkipTailnet = False,
     out: Out = None,
     as_json: Json = False,
     detailed_exitcode: DetailedExitcode = False,
 ) -> None:
     """Show what differs between the inventory and the hosts. Changes nothing.
+
+    A plan of the whole fleet ends with the tailnet's access policy.
 
     Signs: + create, ~ change, ! mend (the host drifted), - remove, ? not read.
 
@@ -69,6 +73,7 @@ def plan(
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose
+    from paisctl.cli.policy import PolicyQuestion
     from paisctl.views import human, json
     from paisctl.views.progress import watch_probes
 
@@ -76,8 +81,9 @@ def plan(
     _require_writable(out)
     desired = pipeline.desire(settings(context).inventory)
     chosen, stacks = choose(desired, devices, on, stack)
+    policy = PolicyQuestion(desired, is_wanted=not (devices or on or stacks or skip_tailnet))
     with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
-        found = session.plan(stacks, scope)
+        found = policy.added_to(session.plan(stacks, scope), scope)
     typer.echo(json.plan(found) if as_json else human.plan(found, show_diffs=diff), nl=False)
     _save(out, found, session, desired.fleet, stacks, scope)
     raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))

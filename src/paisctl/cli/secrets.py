@@ -20,17 +20,22 @@ def init(context: typer.Context) -> None:
       paisctl secrets init
     """
     from paisctl import pipeline
-    from paisctl.secrets import init_secrets
+    from paisctl.secrets import init_secrets, load_vault
     from paisctl.views.console import plural
 
     fleet = pipeline.desire(settings(context).inventory).fleet
-    lengths = {name: secret.bytes for name, secret in fleet.inventory.secrets.items()}
+    known = fleet.inventory.secrets
+    lengths = {name: secret.bytes for name, secret in known.items() if not secret.given}
     path = fleet.secrets_file
     made = init_secrets(path, lengths)
     for name in made:
         typer.echo(f"generated {name}")
+    missing = load_vault(path).missing(known)
+    for name in missing:
+        typer.echo(f"to be written there by hand: {name} ({known[name].description})")
     typer.echo(
-        f"{path} has {plural(len(lengths), 'secret')} (mode 0600); never commit it", err=True
+        f"{path} has {plural(len(known) - len(missing), 'secret')} (mode 0600); never commit it",
+        err=True,
     )
 
 

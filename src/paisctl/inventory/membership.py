@@ -50,7 +50,7 @@ class _Check:
     def users(self) -> None:
         first: dict[str, int] = {}
         for position, user in enumerate(self.inventory.users):
-            at = ("users", position, "id")
+            at: Path_ = ("users", position, "id")
             # Logins are addresses of mail: what differs in case alone is the same person.
             other = first.setdefault(user.id.lower(), position)
             if other != position:
@@ -88,7 +88,7 @@ class _Check:
 
     def tags(self) -> None:
         for name in self.tailnet.tags:
-            at = ("tailnet", "tags", name)
+            at: Path_ = ("tailnet", "tags", name)
             if name in self.fleet.devices:
                 message = f"the tag `{name}` is that of the device of this name"
                 self.error("duplicate-tag", message, at, "machines outside need another one")

@@ -165,6 +165,10 @@ class Secret(Model):
 
     description: str = Field(description="What it protects")
     bytes: int = Field(32, ge=16, le=128, description="Length when generated, in random bytes")
+    given: bool = Field(
+        False,
+        description="Somebody else gives it, so it is not generated: write it into the secrets file",
+    )
 
 
 class Apply(Model):

@@ -28,8 +28,8 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
 
     A device keeps its architecture and memory, so that lint says of the lab what it says of the
     fleet. Devices that are not in the lab are not deployed to, and get addresses of the lab's
-    network that nobody has: a rehearsal must never reach the real machines. Nor does it spread
-    their secrets: the lab has its own.
+    network that nobody has: a rehearsal must never reach the real machines, nor their tailnet. Nor
+    does it spread their secrets: the lab has its own.
     """
     by_device = {host.device: host for host in hosts}
     vacant = _vacant_addresses([host.address for host in by_device.values()])
@@ -52,7 +52,12 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
                 own = devices[device].setdefault("stacks", {}).setdefault(stack, {"images": {}})
                 own["images"][name] = {"tag": image.tag}
     secrets_file = str(directory / SECRETS_FILE)
-    return {"secrets_file": secrets_file, "devices": devices, "stacks": stacks}
+    return {
+        "tailnet": {"policy": False},
+        "secrets_file": secrets_file,
+        "devices": devices,
+        "stacks": stacks,
+    }
 
 
 def write_overlay(overlay: Mapping[str, Any], path: Path) -> None:

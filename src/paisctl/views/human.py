@@ -8,7 +8,17 @@ from itertools import groupby, takewhile
 
 from rich.text import Text
 
-from paisctl.plan import LEFT_ALONE, Action, Cause, Change, Disruption, HostPlan, Plan, PolicyPlan, count
+from paisctl.plan import (
+    LEFT_ALONE,
+    Action,
+    Cause,
+    Change,
+    Disruption,
+    HostPlan,
+    Plan,
+    PolicyPlan,
+    count,
+)
 from paisctl.views.console import plural, render
 
 _STYLES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from paisctl.diagnostics import Mark
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.tailnet import HandGrant, SshRule
 from paisctl.inventory.types import parse_duration
@@ -41,6 +42,12 @@ class Rule:
     title: str
     access: Mapping[tuple[str, Door], Origin]
     by_hand: Origin | None = None
+
+    @property
+    def mark(self) -> Mark | None:
+        """A line of the inventory that asked for it."""
+        origin = self.by_hand or next(iter(self.access.values()), None)
+        return origin.mark if origin else None
 
 
 def derive(fleet: Fleet, graph: Graph) -> Derived:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from paisctl.policy.access import AccessChange
-from paisctl.policy.ports import PortSet
+from paisctl.policy.ports import TCP, UDP, WHOLE, PortSet
 from paisctl.policy.text import write
 from paisctl.rendering.tailnet.derive import Derived
+
+_PORTS = PortSet.of((TCP, UDP), WHOLE)
+_MANY = 1000  # ports in a row: then it is shorter to say which are not meant
 
 
 def policy_text(fleet: str, derived: Derived) -> str:
@@ -26,6 +29,7 @@ class AccessWords:
     def __init__(self, derived: Derived) -> None:
         self._services = derived.services
         self._devices = {selector: name for name, selector in derived.names.devices.items()}
+        self._names = set(derived.names.devices)
 
     def of(self, changes: Iterable[AccessChange]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What is gained and what is lost, a line for all who gain or lose the same."""
@@ -36,27 +40,44 @@ class AccessWords:
 
     def _lines(self, access: Iterable[tuple[str, str, PortSet]]) -> tuple[str, ...]:
         """Lines of full products: who, what, which ports."""
-        targets: dict[tuple[str, str], list[str]] = {}
+        targets: dict[tuple[str, str], set[str]] = {}
         for source, target, ports in access:
-            said = self.ports(target, ports)
-            targets.setdefault((self._called(source), said), []).append(self._called(target))
+            said = self._ports(target, ports)
+            targets.setdefault((self._called(source), said), set()).add(self._called(target))
         sources: dict[tuple[tuple[str, ...], str], list[str]] = {}
         for (source, said), reached in targets.items():
-            sources.setdefault((tuple(reached), said), []).append(source)
+            # Nobody needs the tailnet to reach themselves: with that, many lines become one.
+            own = {source} & self._names if len(reached) > 1 else set[str]()
+            sources.setdefault((tuple(sorted(reached | own)), said), []).append(source)
         return tuple(
-            f"{', '.join(who)} → {', '.join(reached)}: {said}"
+            f"{', '.join(who)} → {self._several(reached, who)}: {said}"
             for (reached, said), who in sources.items()
         )
 
-    def ports(self, target: str, ports: PortSet) -> str:
+    def _several(self, targets: tuple[str, ...], sources: list[str]) -> str:
+        left = sorted(self._names.difference(targets))
+        if len(left) > len(targets) // 4 or not self._names.issuperset(targets):
+            alone = sources[0] if len(sources) == 1 else ""
+            return ", ".join(target for target in targets if target != alone)
+        return f"every device but {', '.join(left)}" if left else "every device"
+
+    def _ports(self, target: str, ports: PortSet) -> str:
         """Ports of a device, with the names of what listens there: `tcp 3001 (anythingllm)`."""
+        rest = _PORTS - ports
+        if not rest:
+            return "everything"
+        if any(last - first > _MANY for _, spans in ports.spans for first, last in spans):
+            return f"everything but {rest}{self._named(target, rest)}"
+        return f"{ports}{self._named(target, ports)}"
+
+    def _named(self, target: str, ports: PortSet) -> str:
         device = self._called(target)
         names = [
             name
             for door, name in self._services.items()
             if door.device == device and ports.contains(door.port, door.protocol)
         ]
-        return f"{ports} ({', '.join(names)})" if names and str(ports) != "*" else str(ports)
+        return f" ({', '.join(names)})" if names else ""
 
     def _called(self, selector: str) -> str:
         return self._devices.get(selector, selector)

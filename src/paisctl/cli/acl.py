@@ -1,0 +1,233 @@
+"""`paisctl acl`: the tailnet's access policy, from the inventory to the control plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paisctl.cli.carry_out import Yes, confirm
+from paisctl.cli.context import settings
+
+if TYPE_CHECKING:
+    from paisctl.pipeline import Desired
+    from paisctl.plan import PolicyPlan
+    from paisctl.tailnet.control import LivePolicy
+
+app = typer.Typer(
+    help="The tailnet's access policy: derived from the inventory, proven, applied.",
+    no_args_is_help=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DetailedExitcode = Annotated[
+    bool,
+    typer.Option(
+        "--detailed-exitcode",
+        help="Exit with 0: nothing to do, 2: pending changes, 3: edited by hand only, 1: failed.",
+    ),
+]
+
+
+def _desired(context: typer.Context) -> Desired:
+    from paisctl import pipeline
+
+    return pipeline.desire(settings(context).inventory)
+
+
+@app.command("render")
+def render(
+    context: typer.Context,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Plain JSON, without comments and stamp.")
+    ] = False,
+) -> None:
+    """Print the access policy that the inventory asks for. Asks nobody.
+
+    It is HuJSON, JSON with comments, as the admin console shows it.
+
+    \b
+    Example:
+      paisctl acl render --plain | jq .grants
+    """
+    from paisctl.policy.text import write
+    from paisctl.rendering.tailnet.words import policy_text
+
+    desired = _desired(context)
+    policy = desired.tailnet.policy
+    text = (
+        write(policy, stamp=False)
+        if plain
+        else policy_text(desired.fleet.inventory.name, desired.tailnet)
+    )
+    typer.echo(text, nl=False)
+
+
+@app.command("test")
+def test(
+    context: typer.Context,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also have the control plane validate the policy.")
+    ] = False,
+) -> None:
+    """Prove the access policy: its own tests, every connection, nothing too wide.
+
+    `lint`, `plan` and `apply` prove the same before anything else. With --live the control plane is
+    asked as well; it changes nothing.
+
+    Exits with 0 when all of it holds, with 1 when something does not.
+
+    \b
+    Examples:
+      paisctl acl test
+      paisctl acl test --live
+    """
+    from paisctl.rendering.tailnet.words import policy_text
+    from paisctl.tailnet.connect import connect
+    from paisctl.views import access as view
+
+    desired = _desired(context)  # which proves it, or fails with all that is wrong
+    typer.echo(view.proof(desired.tailnet), nl=False)
+    if not live:
+        return
+    with connect(desired.fleet) as control:
+        findings = control.validate(policy_text(desired.fleet.inventory.name, desired.tailnet))
+    typer.echo(view.findings(control.name, findings), nl=False)
+    raise typer.Exit(int(any(not finding.is_warning for finding in findings)))
+
+
+@app.command("explain")
+def explain(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(help="A device, login, role, group, tag or address.", metavar="SRC")
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A device or a service, perhaps with a port or one of its services.",
+            metavar="DST[:PORT]",
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Say which rule and which line of the inventory let SRC reach DST, or why nothing does.
+
+    \b
+    Examples:
+      paisctl acl explain child1@example.com nas
+      paisctl acl explain rpi5-1 litellm
+      paisctl acl explain mac-mini k6:6335
+    """
+    from paisctl.rendering.tailnet.explain import Explainer
+    from paisctl.views import access as view
+
+    desired = _desired(context)
+    answers = Explainer(desired.tailnet, desired.fleet).explain(source, target)
+    typer.echo(view.explanation_json(answers) if as_json else view.explanation(answers), nl=False)
+
+
+@app.command("pull")
+def pull(
+    context: typer.Context,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write it to a file.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Print the policy that is in force, with its comments.
+
+    \b
+    Example:
+      paisctl acl pull -o policy-before.hujson
+    """
+    from paisctl.tailnet.connect import connect
+
+    with connect(_desired(context).fleet) as control:
+        text = control.policy().text
+    if output is None:
+        typer.echo(text, nl=not text.endswith("\n"))
+    else:
+        output.write_text(text, "utf-8", newline="")
+        typer.echo(f"wrote {output}", err=True)
+
+
+@app.command("diff")
+def diff(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Compare with this policy instead of the one in force.",
+            show_default=False,
+            metavar="FILE",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say who would gain and who would lose which port of which device. Changes nothing.
+
+    \b
+    Examples:
+      paisctl acl diff
+      paisctl acl diff policy-before.hujson   # offline
+    """
+    from paisctl.views import access as view
+
+    desired = _desired(context)
+    plan = _planned(desired, _read(file) if file else _live(desired))
+    typer.echo(view.difference_json(plan) if as_json else view.difference(plan), nl=False)
+
+
+@app.command("plan")
+def plan(
+    context: typer.Context,
+    as_json: Json = False,
+    detailed_exitcode: DetailedExitcode = False,
+) -> None:
+    """Show how the policy in force differs from what the inventory asks for. Changes nothing.
+
+    \b
+    Example:
+      paisctl acl plan --detailed-exitcode
+    """
+    from paisctl.plan import Plan
+    from paisctl.views import human, json
+
+    desired = _desired(context)
+    found = Plan(policy=_planned(desired, _live(desired)))
+    typer.echo(json.plan(found) if as_json else human.plan(found), nl=False)
+    if detailed_exitcode and found:
+        raise typer.Exit(3 if found.is_drift_only else 2)
+
+
+def _live(desired: Desired) -> LivePolicy:
+    from paisctl.tailnet.connect import connect
+
+    with connect(desired.fleet) as control:
+        return control.policy()
+
+
+def _read(file: Path) -> LivePolicy:
+    from paisctl.errors import UsageError
+    from paisctl.tailnet.control import LivePolicy
+
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", "save one: paisctl acl pull -o FILE")
+    return LivePolicy(file.read_text("utf-8"), "")
+
+
+def _planned(desired: Desired, live: LivePolicy) -> PolicyPlan:
+    """The plan over a policy.
+
+    Raises:
+        PaisctlError: that policy cannot be read.
+    """
+    from paisctl.errors import PaisctlError
+    from paisctl.tailnet.planning import plan_policy
+
+    plan = plan_policy(desired.fleet.inventory.name, desired.tailnet, live)
+    if plan.problem:
+        raise PaisctlError(plan.problem, plan.hint)
+    return plan

@@ -1,0 +1,111 @@
+"""The people of an inventory, and what a change of them means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from paisctl.inventory.model import Inventory
+from paisctl.inventory.people import Role, User
+from paisctl.plan import PolicyPlan
+from paisctl.views.console import render
+from paisctl.views.human import policy_lines
+from paisctl.views.json import dump
+from paisctl.views.table import table
+
+FORMAT = 1
+_LIMITS = ("allowed_models", "allow_cloud", "cloud_budget_monthly", "content_filter")
+_CONSOLE = "https://login.tailscale.com/admin/users"
+
+
+def as_text(inventory: Inventory) -> str:
+    """A table of the people; what they may do is their own, else their role's."""
+    rows = [_row(user, inventory.roles[user.role]) for user in inventory.users]
+    if not rows:
+        return "nobody is in the inventory yet; add somebody: paisctl user add LOGIN --role ROLE\n"
+    return render(table(("LOGIN", "ROLE", "CLOUD", "FILTER", "SERVICES", "MODELS"), rows))
+
+
+def _row(user: User, role: Role) -> tuple[str, ...]:
+    limits = _limits(user, role)
+    budget = limits["cloud_budget_monthly"]
+    cloud = "no" if not limits["allow_cloud"] else "yes" if budget is None else f"${budget:g}/month"
+    models = ", ".join(limits["allowed_models"] or ()) or "none"
+    services = ", ".join([*map(str, role.services), *(["ssh"] if role.ssh else [])]) or "none"
+    return (user.id, user.role, cloud, limits["content_filter"] or "off", services, models)
+
+
+def _limits(user: User, role: Role) -> dict[str, Any]:
+    own = {name: getattr(user, name) for name in _LIMITS}
+    return {name: getattr(role, name) if own[name] is None else own[name] for name in _LIMITS}
+
+
+def as_json(inventory: Inventory) -> str:
+    """The people with all that holds for them."""
+    users = [
+        {
+            "id": user.id,
+            "role": user.role,
+            "group": inventory.roles[user.role].group or user.role,
+            "services": list(map(str, inventory.roles[user.role].services)),
+            "ssh": inventory.roles[user.role].ssh,
+            **_limits(user, inventory.roles[user.role]),
+        }
+        for user in inventory.users
+    ]
+    return dump({"format": FORMAT, "users": users})
+
+
+def change(path: Path, old: str, new: str, policy: PolicyPlan, files: Iterable[str]) -> str:
+    """What a change of the inventory changes.
+
+    Args:
+        path: the inventory file.
+        old: its text.
+        new: its text as it would be.
+        policy: what becomes of the access policy.
+        files: the files that would be rendered differently.
+    """
+    return render(_changed(path, old, new, policy, files))
+
+
+def _changed(
+    path: Path, old: str, new: str, policy: PolicyPlan, files: Iterable[str]
+) -> Iterator[Text]:
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in difflib.unified_diff(
+        old.splitlines(), new.splitlines(), str(path), str(path), n=2, lineterm=""
+    ):
+        yield Text(line, styles.get(line[:1], ""))
+    yield Text()
+    yield from policy_lines(policy)
+    if not policy.changes:
+        yield Text("The access policy stays as it is.")
+    for file in files:
+        yield Text(f"~ {file} is rendered differently", "yellow")
+
+
+def to_do(inventory: Inventory, *, joins: str = "", leaves: str = "") -> str:
+    """What is left to do, by paisctl and by hand elsewhere."""
+    lines = ["written; next: paisctl acl apply"]
+    is_tailscale = inventory.tailnet.control == "tailscale"
+    if joins:
+        how = f"invite them at {_CONSOLE}" if is_tailscale else "`headscale users create`"
+        lines += [
+            "by hand:",
+            f"  the tailnet has to know {joins}: {how}",
+            "  services with accounts of their own (chat, model router, …): make theirs there",
+        ]
+    if leaves:
+        how = f"at {_CONSOLE}" if is_tailscale else "`headscale users destroy`, after their nodes"
+        lines += [
+            "by hand, what paisctl cannot undo:",
+            f"  {leaves} and their devices stay in the tailnet until removed {how}",
+            "  accounts and keys in services of their own (chat, model router, …): delete them there",
+            "  whoever knows a shared secret still knows it: change it where that matters",
+        ]
+    return "".join(f"{line}\n" for line in lines)
