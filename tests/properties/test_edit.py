@@ -48,8 +48,17 @@ def line_breaks(text: str) -> set[str]:
     return set(re.findall("\r?\n", text))
 
 
-def well_kept(document: Document, result: str, *changed: Path_) -> None:
-    stay(document.lines_but_of(*changed), result)
+def comments(text: str) -> list[str]:
+    """The comments, each of which has a number of its own."""
+    return re.findall(r"# \d+ -", text)
+
+
+def well_kept(document: Document, result: str, path: Path_, *beside: Path_) -> None:
+    """Assert that all lines stay but those of a path and of what shares lines with it, and all
+    comments but those of the path itself."""
+    stay(document.lines_but_of(path, *beside), result)
+    others = comments("\n".join(document.lines_but_of(path)))
+    assert [comment for comment in comments(result) if comment in others] == others
     if line_breaks(document.text):
         assert line_breaks(result) <= line_breaks(document.text)
 
@@ -119,9 +128,7 @@ def test_what_is_removed_goes_with_its_comments_and_nothing_else(
     assert said(result) == wanted
     beside = _on_the_line_of(document, path)
     well_kept(document, result, path, *beside)
-    own = [line for owner, line in document.lines if owner and owner[: len(path)] == path]
-    for comment in (line.strip() for line in own if line.strip().startswith("#")):
-        assert comment not in [line.strip() for line in lines(result)]
+    assert comments(result) == comments("\n".join(document.lines_but_of(path)))
 
 
 @given(documents(), st.data(), values)
@@ -166,4 +173,4 @@ def _only_grown(document: Document, result: str) -> None:
     gone = list((Counter(kept) - Counter(lines(result))).elements())
     assert len(gone) <= 1, f"{gone!r} are gone from:\n{result}"
     stay([line for line in kept if line not in gone], result)
-    assert re.findall(r"# \d+ -", result) == re.findall(r"# \d+ -", document.text)
+    assert comments(result) == comments(document.text)

@@ -73,7 +73,7 @@ def _edited(text: str, edit: Edit, file: str) -> str:
         raise _cannot(edit, mark, place.reason) from None
     problems = Diagnostics()
     if not same(parse_yaml(result, file, problems).data, wanted) or problems.errors:
-        raise _cannot(edit, nearest, "it is written in a way that leaves no place for the change")
+        raise _cannot(edit, nearest, "the way it is written leaves no place for it")
     return result
 
 

@@ -50,20 +50,22 @@ def flow(value: Any, like: Node | None = None) -> str:
         pairs = (pair(name, inner, like) for name, inner in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, (list, tuple)):
-        first = like.entries[0].value if like and like.kind == "sequence" and like.entries else None
+        first = like.entries[0].value if like and like.entries else like
         return "[" + ", ".join(flow(item, first) for item in value) + "]"
-    return scalar(value, like.style if like and like.style in ("'", '"') else "")
+    return scalar(value, like.style if like else "")
 
 
 def pair(name: str, value: Any, like: Node | None = None) -> str:
-    """`key: value` on one line, as it would be written in the mapping `like`."""
-    known = like.entry(name) if like and like.kind == "mapping" else None
-    return f"{_key(name, like)}: {flow(value, known.value if known else None)}"
+    """`key: value` on one line, as it would be written in the mapping `like`.
 
-
-def _key(name: str, like: Node | None) -> str:
-    keys = [entry.key.style for entry in like.entries if entry.key] if like else []
-    return scalar(name, keys[0] if keys else "")
+    Where all keys are in quotes, as in JSON, all texts are.
+    """
+    known = like.entry(name) if like else None
+    keys = [entry.key for entry in like.entries if entry.key] if like else []
+    # Of keys, the one in the fewest quotes; below a new key, there is nothing else to go by.
+    model = min(keys, key=lambda key: len(key.style)) if keys else like
+    written = scalar(name, model.style if model else "")
+    return f"{written}: {flow(value, known.value if known else model)}"
 
 
 def item_lines(value: Any, column: int, gap: int, like: Node | None) -> list[str]:
@@ -83,7 +85,7 @@ def entry_lines(name: str, value: Any, column: int, step: int, like: Node | None
     start = " " * column
     if not _lists_mappings(value):
         return [start + pair(name, value, like)]
-    lines = [f"{start}{_key(name, like)}:"]
+    lines = [start + pair(name, None, like).removesuffix(" null")]
     if isinstance(value, dict):
         inner = column + (step or 2)
         parts = (entry_lines(key, part, inner, step, None) for key, part in value.items())

@@ -52,7 +52,9 @@ def replace_value(document: Document, entry: Entry, value: Any) -> list[Splice]:
     if entry.opening is not None and node.is_block:
         first = layout.line(entry.opening)
         if layout.line(node.start) > first:
-            last = layout.last_comment(layout.line(node.end), layout.column(node.start))
+            last = document.layout.last_comment(
+                layout.line(node.entries[-1].end), layout.column(entry.head) + 1
+            )
             opened = Splice(entry.opening, entry.opening, " " + text)
             return [opened, layout.cut(first + 1, last)]
     if node.start < node.end:

@@ -28,6 +28,11 @@ def remove(document: Document, path: Path_) -> list[Splice]:
 
 def _empty(document: Document, parent: Entry) -> list[Splice]:
     node, layout = parent.value, document.layout
+    if node.is_flow:
+        [cut] = _remove_flow(document, parent, node.entries[0])
+        left = document.text[node.start : cut.start] + document.text[cut.end : node.end]
+        if "#" in left:  # comments that are not about the entry, between brackets on many lines
+            return [cut]
     if node.is_flow or node.anchor:
         return replace_value(document, parent, {} if node.kind == "mapping" else [])
     only, brackets = node.entries[0], "{}" if node.kind == "mapping" else "[]"
@@ -73,6 +78,10 @@ def _remove_flow(document: Document, parent: Entry, entry: Entry) -> list[Splice
         if "#" in text[entry.end : following] and layout.line(following) > layout.line(end):
             following = layout.ends[layout.line(end)]
         return [Splice(entry.head, following)]
+    ends_line = _REST.fullmatch(layout.rest(entry.end))
+    end = layout.ends[layout.line(entry.end)] if ends_line else entry.end
     if previous and "#" not in text[previous.end : entry.head]:
-        return [Splice(previous.end, entry.end)]
-    return [*lonely, Splice(entry.head, entry.end)]
+        return [Splice(previous.end, end)]
+    if comma and not previous:
+        end = max(end, comma.end())
+    return [*lonely, Splice(entry.head, end)]
