@@ -16,7 +16,13 @@ from urllib.parse import quote
 
 import httpx
 
-from paisctl.errors import OutcomeUnknown, PolicyMoved, PolicyRefused, TailnetError
+from paisctl.errors import (
+    CredentialsRefused,
+    OutcomeUnknown,
+    PolicyMoved,
+    PolicyRefused,
+    TailnetError,
+)
 from paisctl.tailnet.answers import Purpose, json_of, listed, message_of
 from paisctl.tailnet.connection import Connection, Sleep
 from paisctl.tailnet.control import (
@@ -28,7 +34,7 @@ from paisctl.tailnet.control import (
     TailnetDevice,
     TailnetUser,
 )
-from paisctl.tailnet.credentials import Token
+from paisctl.tailnet.credentials import Credentials, Token
 from paisctl.tailnet.hidden import Hidden
 from paisctl.tailnet.listings import headscale_device, headscale_user, time_of
 from paisctl.tailnet.readback import found_out
@@ -59,17 +65,21 @@ class Headscale:
 
     Raises:
         UsageError: the url is none that credentials may be sent to.
+        CredentialsRefused: the credentials are an OAuth client's.
     """
 
     name = "Headscale"
 
     def __init__(
         self,
-        credentials: Token,
+        credentials: Credentials,
         url: str,
         transport: httpx.BaseTransport | None = None,
         sleep: Sleep = time.sleep,
     ) -> None:
+        if not isinstance(credentials, Token):
+            hint = "`headscale apikeys create` makes a key, for `tailnet.api.token`"
+            raise CredentialsRefused("Headscale is used with an API key, not an OAuth client", hint)
         origin, self._key = credentials.origin, credentials.hidden
         self._connection = Connection(
             self.name, url, "/api/v1", origin, (self._key,), transport, sleep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,18 +42,19 @@ def found_out(
         except TailnetError as error:
             message = f"{unknown.message}, for it cannot be read: {error.message}"
             raise OutcomeUnknown(message, error.hint) from None
-        if is_same_policy(live.text, text):
+        if fingerprint(live.text) == fingerprint(text):
             return live.etag
         if live.etag != etag:
             raise PolicyMoved("somebody else has changed the policy in the meantime")
     raise OutcomeUnknown(f"{unknown.message}; the policy is still the one before")
 
 
-def is_same_policy(one: str, other: str) -> bool:
-    """Whether two texts are the same policy: control planes format what they keep."""
-    if one.strip() == other.strip():
-        return True
+def fingerprint(text: str) -> str:
+    """What equal policies have in common, however their texts are laid out and commented.
+
+    Control planes may format what they keep. A text that is no policy to us is its own fingerprint.
+    """
     try:
-        return digest(read(one)) == digest(read(other))
+        return digest(read(text))
     except BadPolicy:
-        return False
+        return hashlib.sha256(text.strip().encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,105 @@
+"""Putting a planned policy in force, by the dead-man's switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from paisctl.errors import HostError, PolicyMoved, PolicyRefused
+from paisctl.inventory.load import Fleet
+from paisctl.inventory.types import parse_duration
+from paisctl.plan import PolicyPlan
+from paisctl.tailnet import switch
+from paisctl.tailnet.connect import connect
+from paisctl.tailnet.control import ControlPlane, LivePolicy
+from paisctl.tailnet.outcome import Listener, Result
+from paisctl.tailnet.record import Record
+from paisctl.tailnet.switch import Switch
+from paisctl.tailnet.watch import WallClock
+from paisctl.targets import ssh_settings
+from paisctl.transports.ssh import SshTransport
+
+_RECORD = Path(".paisctl", "tailnet")
+
+
+def record_of(fleet: Fleet) -> Record:
+    """Where a change of the policy is kept while it lasts: beside the inventory."""
+    return Record(fleet.directory / _RECORD)
+
+
+def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:
+    """Set the policy of a plan, and go back if a host is lost by it.
+
+    Args:
+        fleet: the fleet; all its hosts are logged in to, before and after.
+        plan: what to set, and over what.
+        listener: is told what happens.
+
+    Raises:
+        PolicyMoved: somebody else has changed the policy since the plan was made; nothing was done.
+        PolicyRefused: the control plane would not take it; nothing was done.
+        TailnetError: nothing was done.
+        SwitchInterrupted: a person wanted to stop; the old policy was put back.
+    """
+    with connect(fleet) as control:
+        live = _same(control, plan)
+        _require_valid(control, plan.text)
+        hosts = [name for name, device in fleet.devices.items() if device.device.deploy]
+        settle = parse_duration(fleet.inventory.tailnet.switch.settle)
+        return switch.change_policy(
+            _switch(fleet, control, listener), plan.text, live, hosts, settle
+        )
+
+
+def finish(fleet: Fleet, listener: Listener) -> Result:
+    """End a change that was cut short: keep the new policy if every host can be reached."""
+    with _connected(fleet, listener) as ready:
+        return switch.finish(ready)
+
+
+def go_back(fleet: Fleet, listener: Listener) -> Result:
+    """End a change that was cut short: put the old policy back."""
+    with _connected(fleet, listener) as ready:
+        return switch.go_back(ready)
+
+
+def _same(control: ControlPlane, plan: PolicyPlan) -> LivePolicy:
+    live = control.policy()
+    if live.etag != plan.etag:
+        raise PolicyMoved(
+            "somebody else has changed the policy since the plan was made",
+            "look at what changed: paisctl acl plan",
+        )
+    return live
+
+
+def _require_valid(control: ControlPlane, text: str) -> None:
+    found = [each for each in control.validate(text) if not each.is_warning]
+    if found:
+        problems = tuple(f"{f.subject}: {f.message}" if f.subject else f.message for f in found)
+        raise PolicyRefused(
+            f"{control.name} would not take the policy: {'; '.join(problems)}", problems
+        )
+
+
+@contextmanager
+def _connected(fleet: Fleet, listener: Listener) -> Iterator[Switch]:
+    with connect(fleet) as control:
+        yield _switch(fleet, control, listener)
+
+
+def _switch(fleet: Fleet, control: ControlPlane, listener: Listener) -> Switch:
+    def reach(device: str) -> str:
+        """Log in over a connection of its own."""
+        transport = SshTransport(ssh_settings(fleet.devices[device]))
+        try:
+            transport.connect()
+        except HostError as error:
+            return error.message
+        finally:
+            transport.close()
+        return ""
+
+    limit = parse_duration(fleet.inventory.tailnet.switch.limit)
+    return Switch(control, record_of(fleet), reach, WallClock(), listener, limit)
