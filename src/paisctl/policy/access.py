@@ -34,13 +34,17 @@ def compare(
     """Who gains and loses what, by source and target.
 
     People count whether they have devices or not, tags whether devices carry them or not. A person,
-    tag or device that only one side knows has no access on the other.
+    tag or device that only one side knows has no access, or gives none, on the other. Networks that
+    either policy names are asked of both.
 
     Raises:
         BadPolicy: the ports of a rule in one of the policies cannot be understood.
     """
     sides = (_Side(before, world_before), _Side(after, world_after))
     sources = sorted({name for side in sides for name in side.sources})
+    networks = {name for side in sides for name in side.networks}
+    for side in sides:
+        side.targets |= {name: name for name in networks}
     targets = sorted({name for side in sides for name in side.targets})
     changes = (_change(sides, source, target) for source in sources for target in targets)
     return tuple(change for change in changes if change.gained or change.lost)
@@ -59,14 +63,16 @@ class _Side:
             self.sources.setdefault(login, {})
         for tag in policy.tag_owners:
             self.sources.setdefault(tag, {})
-        self.targets: dict[str, Target] = {name: name for name in self._networks(policy, world)}
-        self.targets |= {node.name: node for node in world.nodes}
+        self.networks = set(self._networks(policy, world))
+        self.targets: dict[str, Target] = {node.name: node for node in world.nodes}
 
     def _networks(self, policy: Policy, world: World) -> Iterator[str]:
         """The destinations of rules that are no devices."""
         hosts = {host for node in world.nodes for host in node.hosts}
         given = [dst for grant in policy.grants or () for dst in grant.dst]
         given += [split(dst)[0] for acl in policy.acls or () for dst in acl.dst]
+        if policy.grants is None and policy.acls is None:
+            yield INTERNET
         for dst in given:
             if dst in (INTERNET, "*"):
                 yield INTERNET

@@ -29,6 +29,8 @@ def read(text: str) -> Policy:
     Raises:
         BadPolicy: it holds none; says where, by line and column if the text is no HuJSON.
     """
+    if not text.strip():
+        raise BadPolicy("the policy is empty")
     try:
         data = json5.loads(text, allow_duplicate_keys=False, parse_constant=_refuse_constant)
         return parsed(data)
@@ -116,10 +118,10 @@ def _commented(texts: Sequence[str], indent: str = "") -> list[str]:
 def _placed(message: str) -> str:
     found = _PLACE.fullmatch(message)
     if not found:
-        return message[:1].lower() + message[1:]
+        return message
     line, what, column = found.groups()
-    return f"line {line}, column {column}: {what[:1].lower()}{what[1:]!s}"
+    return f"line {line}, column {column}: {what[:1].lower()}{what[1:]}"
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"a policy has no {name}")
