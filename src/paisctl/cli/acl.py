@@ -11,6 +11,7 @@ from paisctl.cli.carry_out import Yes, confirm
 from paisctl.cli.context import settings
 
 if TYPE_CHECKING:
+    from paisctl.inventory.load import Fleet
     from paisctl.pipeline import Desired
     from paisctl.plan import PolicyPlan
     from paisctl.tailnet.control import LivePolicy
@@ -65,7 +66,7 @@ def render(
 
 
 @app.command("test")
-def test(
+def prove(
     context: typer.Context,
     live: Annotated[
         bool, typer.Option("--live", help="Also have the control plane validate the policy.")
@@ -173,10 +174,12 @@ def diff(
       paisctl acl diff
       paisctl acl diff policy-before.hujson   # offline
     """
+    from paisctl.tailnet.planning import plan_policy
     from paisctl.views import access as view
 
     desired = _desired(context)
-    plan = _planned(desired, _read(file) if file else _live(desired))
+    live = _read(file) if file else _live(desired)
+    plan = _usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live))
     typer.echo(view.difference_json(plan) if as_json else view.difference(plan), nl=False)
 
 
@@ -196,10 +199,70 @@ def plan(
     from paisctl.views import human, json
 
     desired = _desired(context)
-    found = Plan(policy=_planned(desired, _live(desired)))
+    found = Plan(policy=_over_live(desired))
     typer.echo(json.plan(found) if as_json else human.plan(found), nl=False)
     if detailed_exitcode and found:
         raise typer.Exit(3 if found.is_drift_only else 2)
+
+
+@app.command("apply")
+def apply(context: typer.Context, *, yes: Yes = False) -> None:
+    """Put the policy that the inventory asks for in force, unless that locks somebody out.
+
+    Shows the plan and asks. The control plane validates the policy first. Then every host is logged
+    in to over a new connection; if one cannot be reached any more, the old policy is put back.
+
+    Exits with 0 when the new policy is in force and proven, with 1 when it is not.
+
+    \b
+    Example:
+      paisctl acl apply
+    """
+    from paisctl.cli.policy import set_policy
+    from paisctl.plan import Plan
+    from paisctl.tailnet.applying import require_ended
+    from paisctl.views import human
+
+    desired = _desired(context)
+    require_ended(desired.fleet)
+    policy = _over_live(desired)
+    typer.echo(human.plan(Plan(policy=policy)), nl=False)
+    if policy.changes:
+        confirm("Put this policy in force?", yes=yes)
+        raise typer.Exit(int(not set_policy(desired.fleet, policy)))
+
+
+@app.command("finish")
+def finish(context: typer.Context) -> None:
+    """End an `acl apply` that was cut short: keep the new policy if every host can be reached.
+
+    \b
+    Example:
+      paisctl acl finish
+    """
+    from paisctl.cli.policy import finish_policy
+
+    raise typer.Exit(int(not finish_policy(_fleet(context))))
+
+
+@app.command("back")
+def back(context: typer.Context) -> None:
+    """End an `acl apply` that was cut short: put the old policy back.
+
+    \b
+    Example:
+      paisctl acl back
+    """
+    from paisctl.cli.policy import put_policy_back
+
+    raise typer.Exit(int(not put_policy_back(_fleet(context))))
+
+
+def _fleet(context: typer.Context) -> Fleet:
+    """The fleet, whatever else is wrong with the inventory: this must always be possible."""
+    from paisctl import pipeline
+
+    return pipeline.read_fleet(settings(context).inventory)
 
 
 def _live(desired: Desired) -> LivePolicy:
@@ -218,16 +281,19 @@ def _read(file: Path) -> LivePolicy:
     return LivePolicy(file.read_text("utf-8"), "")
 
 
-def _planned(desired: Desired, live: LivePolicy) -> PolicyPlan:
-    """The plan over a policy.
+def _over_live(desired: Desired) -> PolicyPlan:
+    """The plan over the policy in force, if the control plane would take the new one."""
+    from paisctl.tailnet.connect import connect
+    from paisctl.tailnet.planning import plan_with
 
-    Raises:
-        PaisctlError: that policy cannot be read.
-    """
+    with connect(desired.fleet) as control:
+        return _usable(plan_with(control, desired.fleet.inventory.name, desired.tailnet))
+
+
+def _usable(plan: PolicyPlan) -> PolicyPlan:
+    """Insist on that the other policy could be read."""
     from paisctl.errors import PaisctlError
-    from paisctl.tailnet.planning import plan_policy
 
-    plan = plan_policy(desired.fleet.inventory.name, desired.tailnet, live)
     if plan.problem:
         raise PaisctlError(plan.problem, plan.hint)
     return plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +24,7 @@ from paisctl.cli.context import (
     IgnoreDrift,
     On,
     OnlyDrift,
+    SkipTailnet,
     Stacks,
     choose_scope,
     settings,
@@ -60,6 +61,7 @@ def apply(
     diff: Diff = False,
     ignore_drift: IgnoreDrift = False,
     only_drift: OnlyDrift = False,
+    skip_tailnet: SkipTailnet = False,
     no_rollback: NoRollback = False,
     transaction: Transaction = None,
     wait: Wait = "0s",
@@ -70,7 +72,8 @@ def apply(
     A saved plan was shown before: it is carried out just so and without a question, or refused as
     a whole when a host is not as it was then.
 
-    Hosts are changed side by side, and read again afterwards to prove it. Exits with 0 when
+    Hosts are changed side by side, and read again afterwards to prove it. The tailnet's access
+    policy comes last and alone; a host that it locks out brings the old one back. Exits with 0 when
     everything was done, with 1 when something was not.
 
     \b
@@ -85,39 +88,50 @@ def apply(
     if file is None:
         if replan_moved:
             raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
-        _apply_inventory(context, targets, on, stack, scope, replace(how, replans=True), diff)
-    elif on or stack or ignore_drift or only_drift:
+        part = Part(targets, on, stack, scope, skip_tailnet)
+        _apply_inventory(context, part, replace(how, replans=True), diff=diff)
+    elif on or stack or ignore_drift or only_drift or skip_tailnet:
         raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
     else:
         apply_saved(context, file, how, replan_moved=replan_moved)
 
 
-def _apply_inventory(
-    context: typer.Context,
-    names: list[str] | None,
-    on: str | None,
-    stack: list[str] | None,
-    scope: Scope,
-    how: How,
-    diff: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of the inventory is meant."""
+
+    names: list[str] | None
+    on: str | None
+    stacks: list[str] | None
+    scope: Scope
+    skip_tailnet: bool
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether the access policy is part of it, as it is of a whole fleet."""
+        return not (self.names or self.on or self.stacks or self.skip_tailnet)
+
+
+def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool) -> None:
     from paisctl import pipeline
     from paisctl.cli.choose import choose
+    from paisctl.cli.policy import PolicyQuestion
     from paisctl.provenance import git_revision
     from paisctl.views import human
     from paisctl.views.progress import watch_probes
 
-    desired = pipeline.desire(settings(context).inventory)
-    chosen, stacks = choose(desired, names, on, stack)
-    with ExitStack() as open_session:
-        with watch_probes() as listener:
-            session = open_session.enter_context(
-                pipeline.session(desired, chosen, listener, texts=diff)
-            )
-        plan = session.plan(stacks, scope)
-        typer.echo(human.plan(plan, show_diffs=diff), nl=False)
-        if not plan:
-            raise typer.Exit(int(not plan.is_whole))
-        confirm(APPLY, yes=how.yes)
-        carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))
-    _apply_inventory(context, names, on, stack, scope, how, diff)  # after those it waited for
+    while True:  # anew after waiting for others
+        desired = pipeline.desire(settings(context).inventory)
+        chosen, stacks = choose(desired, part.names, part.on, part.stacks)
+        policy = PolicyQuestion(desired, is_wanted=part.has_policy)
+        with ExitStack() as open_session:
+            with watch_probes() as listener:
+                session = open_session.enter_context(
+                    pipeline.session(desired, chosen, listener, texts=diff)
+                )
+            plan = policy.added_to(session.plan(stacks, part.scope), part.scope)
+            typer.echo(human.plan(plan, show_diffs=diff), nl=False)
+            if not plan:
+                raise typer.Exit(int(not plan.is_whole))
+            confirm(APPLY, yes=how.yes)
+            carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))

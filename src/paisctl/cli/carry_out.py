@@ -125,12 +125,29 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
     is_transaction = (
         settings.strategy == "transaction" if how.transaction is None else how.transaction
     )
-    report = _apply(session, plan, conduct, how, transaction=is_transaction)
-    if how.wait and how.replans and report.was_overtaken:
-        typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
-        return
-    typer.echo(view.as_text(report, how.back_to), nl=False)
-    raise typer.Exit(int(not report.succeeded))
+    if plan.changing:
+        report = _apply(session, plan, conduct, how, transaction=is_transaction)
+        if how.wait and how.replans and report.was_overtaken:
+            typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
+            return
+        typer.echo(view.as_text(report, how.back_to), nl=False)
+        succeeded = report.succeeded
+    else:
+        succeeded = plan.is_whole
+    raise typer.Exit(int(not _apply_policy(plan, fleet, after_all=succeeded)))
+
+
+def _apply_policy(plan: Plan, fleet: Fleet, *, after_all: bool) -> bool:
+    """The access policy comes last and alone, once all else is done; whether that is so at the end."""
+    from paisctl.cli.policy import set_policy
+
+    if plan.policy is None or not plan.policy.changes:
+        return after_all
+    if not after_all:
+        typer.echo("The access policy was left as it is, since not all else was done.")
+        typer.echo("next: should hosts lack access, paisctl acl apply")
+        return False
+    return set_policy(fleet, plan.policy)
 
 
 def _apply(

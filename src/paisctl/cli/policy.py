@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from paisctl.inventory.load import Fleet
     from paisctl.pipeline import Desired
     from paisctl.plan import Plan, PolicyPlan
     from paisctl.reconcile import Scope
+    from paisctl.tailnet.outcome import Outcome, Result
 
 
 class PolicyQuestion:
@@ -50,3 +53,45 @@ def _within(policy: PolicyPlan, scope: Scope) -> PolicyPlan:
         return policy
     note = f"{LEFT_ALONE}{len(policy.changes)} {' and '.join(sorted(causes))}"
     return PolicyPlan(notes=(*policy.notes, note), etag=policy.etag)
+
+
+def set_policy(fleet: Fleet, policy: PolicyPlan) -> bool:
+    """Put a planned policy in force, say how that ended, and whether it is in force."""
+    from paisctl.tailnet.applying import apply_policy
+    from paisctl.views import switch as view
+
+    return _carried_out(fleet, lambda: apply_policy(fleet, policy, view.say))
+
+
+def finish_policy(fleet: Fleet) -> bool:
+    """End a change that was cut short, by keeping the new policy; as `set_policy`."""
+    from paisctl.tailnet.applying import finish
+    from paisctl.views import switch as view
+
+    return _carried_out(fleet, lambda: finish(fleet, view.say))
+
+
+def put_policy_back(fleet: Fleet) -> bool:
+    """End a change that was cut short, by going back; whether the old policy is in force."""
+    from paisctl.tailnet.applying import go_back
+    from paisctl.tailnet.outcome import Outcome
+    from paisctl.views import switch as view
+
+    return _carried_out(fleet, lambda: go_back(fleet, view.say), Outcome.WENT_BACK)
+
+
+def _carried_out(fleet: Fleet, change: Callable[[], Result], wanted: Outcome | None = None) -> bool:
+    import typer
+
+    from paisctl.tailnet.applying import record_of
+    from paisctl.tailnet.outcome import Outcome, SwitchInterrupted
+    from paisctl.views import switch as view
+
+    folder = str(record_of(fleet).folder)
+    try:
+        result = change()
+    except SwitchInterrupted as stopped:
+        typer.echo(view.as_text(stopped.result, folder), nl=False)
+        raise
+    typer.echo(view.as_text(result, folder), nl=False)
+    return result.outcome is (wanted or Outcome.KEPT)

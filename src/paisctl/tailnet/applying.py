@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from paisctl.errors import HostError, PolicyMoved, PolicyRefused
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.types import parse_duration
 from paisctl.plan import PolicyPlan
-from paisctl.tailnet import switch
 from paisctl.tailnet.connect import connect
 from paisctl.tailnet.control import ControlPlane, LivePolicy
 from paisctl.tailnet.outcome import Listener, Result
@@ -26,6 +23,17 @@ _RECORD = Path(".paisctl", "tailnet")
 def record_of(fleet: Fleet) -> Record:
     """Where a change of the policy is kept while it lasts: beside the inventory."""
     return Record(fleet.directory / _RECORD)
+
+
+def require_ended(fleet: Fleet) -> None:
+    """Insist on that no change of the policy was cut short.
+
+    Raises:
+        PaisctlError: one was; the hint says how to end it.
+    """
+    record = record_of(fleet)
+    if record.read():
+        raise record.unfinished()
 
 
 def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:
@@ -46,22 +54,19 @@ def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:
         live = _same(control, plan)
         _require_valid(control, plan.text)
         hosts = [name for name, device in fleet.devices.items() if device.device.deploy]
-        settle = parse_duration(fleet.inventory.tailnet.switch.settle)
-        return switch.change_policy(
-            _switch(fleet, control, listener), plan.text, live, hosts, settle
-        )
+        return _switch(fleet, control, listener).change_policy(plan.text, live, hosts)
 
 
 def finish(fleet: Fleet, listener: Listener) -> Result:
     """End a change that was cut short: keep the new policy if every host can be reached."""
-    with _connected(fleet, listener) as ready:
-        return switch.finish(ready)
+    with connect(fleet) as control:
+        return _switch(fleet, control, listener).finish()
 
 
 def go_back(fleet: Fleet, listener: Listener) -> Result:
     """End a change that was cut short: put the old policy back."""
-    with _connected(fleet, listener) as ready:
-        return switch.go_back(ready)
+    with connect(fleet) as control:
+        return _switch(fleet, control, listener).go_back()
 
 
 def _same(control: ControlPlane, plan: PolicyPlan) -> LivePolicy:
@@ -75,18 +80,11 @@ def _same(control: ControlPlane, plan: PolicyPlan) -> LivePolicy:
 
 
 def _require_valid(control: ControlPlane, text: str) -> None:
-    found = [each for each in control.validate(text) if not each.is_warning]
-    if found:
-        problems = tuple(f"{f.subject}: {f.message}" if f.subject else f.message for f in found)
-        raise PolicyRefused(
-            f"{control.name} would not take the policy: {'; '.join(problems)}", problems
-        )
-
-
-@contextmanager
-def _connected(fleet: Fleet, listener: Listener) -> Iterator[Switch]:
-    with connect(fleet) as control:
-        yield _switch(fleet, control, listener)
+    found = (each for each in control.validate(text) if not each.is_warning)
+    problems = tuple(map(str, found))
+    if problems:
+        message = f"{control.name} would not take the policy: {'; '.join(problems)}"
+        raise PolicyRefused(message, problems)
 
 
 def _switch(fleet: Fleet, control: ControlPlane, listener: Listener) -> Switch:
@@ -101,5 +99,6 @@ def _switch(fleet: Fleet, control: ControlPlane, listener: Listener) -> Switch:
             transport.close()
         return ""
 
-    limit = parse_duration(fleet.inventory.tailnet.switch.limit)
-    return Switch(control, record_of(fleet), reach, WallClock(), listener, limit)
+    settings = fleet.inventory.tailnet.switch
+    settle, limit = parse_duration(settings.settle), parse_duration(settings.limit)
+    return Switch(control, record_of(fleet), reach, WallClock(), listener, settle, limit)

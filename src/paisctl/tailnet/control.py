@@ -37,6 +37,9 @@ class Finding:
     message: str
     is_warning: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.message}" if self.subject else self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from paisctl.errors import BadPolicy, PaisctlError
+from paisctl.errors import BadPolicy, PaisctlError, PolicyRefused
 from paisctl.inventory.load import Fleet
 from paisctl.plan import Action, Address, Cause, Change, Disruption, PolicyPlan
 from paisctl.policy.access import compare
@@ -14,8 +15,9 @@ from paisctl.policy.document import Policy, canonical, digest, document
 from paisctl.policy.text import read, stamp_of
 from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.words import AccessWords, policy_text
+from paisctl.tailnet.applying import require_ended
 from paisctl.tailnet.connect import connect, find_credentials, how_to_sign_in
-from paisctl.tailnet.control import LivePolicy
+from paisctl.tailnet.control import ControlPlane, LivePolicy
 
 _LISTS = ("grants", "acls", "ssh")  # sections of rules, whose order means nothing
 BY_HAND = "edited by hand since paisctl last wrote it"
@@ -66,12 +68,28 @@ def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
     if not fleet.inventory.tailnet.policy:
         return None
     try:
+        require_ended(fleet)
         if find_credentials(fleet) is None:
             return PolicyPlan(notes=(f"access policy left out: {how_to_sign_in(fleet)}",))
         with connect(fleet) as control:
-            return plan_policy(fleet.inventory.name, derived, control.policy())
+            return plan_with(control, fleet.inventory.name, derived)
     except PaisctlError as error:
         return PolicyPlan(problem=error.message, hint=error.hint or "")
+
+
+def plan_with(control: ControlPlane, fleet: str, derived: Derived) -> PolicyPlan:
+    """Plan on the policy in force, and have the control plane say what it thinks of the new one.
+
+    Raises:
+        TailnetError: it could not be asked, or would not take the policy.
+    """
+    plan = plan_policy(fleet, derived, control.policy())
+    found = control.validate(plan.text) if plan.changes else ()
+    problems = tuple(map(str, (each for each in found if not each.is_warning)))
+    if problems:
+        message = f"{control.name} would not take the policy: {'; '.join(problems)}"
+        raise PolicyRefused(message, problems)
+    return replace(plan, notes=(*plan.notes, *(f"{control.name}: {each}" for each in found)))
 
 
 def is_same(one: Policy, other: Policy) -> bool:
@@ -93,7 +111,7 @@ def _origin(stamp: str | None) -> str:
 
 def _cause(stamp: str | None, *, is_ours: bool, wanted: str) -> Cause:
     """Why they differ: the stamp tells what we wrote last."""
-    if is_ours:
+    if is_ours or stamp is None:
         return Cause.PENDING
     return Cause.DRIFT if stamp == wanted else Cause.BOTH
 
@@ -159,18 +177,21 @@ def _of_tests(old: list[Any], new: list[Any]) -> _Found:
 def _of_names(section: str, old: Any, new: Any) -> _Found:
     """Sections that are mappings, name by name; what is none of these as a whole."""
     if not isinstance(old or {}, dict) or not isinstance(new or {}, dict):
-        yield _difference(section, old, new)
+        yield _difference(section, _inline(old), _inline(new))
         return
+    alike: dict[tuple[str, str], list[str]] = {}
     for name in sorted({*(old or {}), *(new or {})}):
         was, now = (old or {}).get(name), (new or {}).get(name)
         if was != now:
-            subject = name if section == "groups" else f"{section} {name}"
-            yield _difference(subject, was, now)
+            alike.setdefault((_inline(was), _inline(now)), []).append(name)
+    for (was, now), names in alike.items():
+        subject = ", ".join(names) if section == "groups" else f"{section} {', '.join(names)}"
+        yield _difference(subject, was, now)
 
 
-def _difference(subject: str, old: Any, new: Any) -> tuple[Action, str, str, str, str, None]:
-    action = Action.CREATE if old is None else Action.DELETE if new is None else Action.UPDATE
-    return action, subject, _inline(old), _inline(new), "", None
+def _difference(subject: str, was: str, now: str) -> tuple[Action, str, str, str, str, None]:
+    action = Action.UPDATE if was and now else Action.CREATE if now else Action.DELETE
+    return action, subject, was, now, "people and devices of the inventory", None
 
 
 def _inline(value: Any) -> str:

@@ -93,11 +93,7 @@ def findings(control: str, found: Sequence[Finding]) -> str:
     """What a control plane says of a policy."""
     if not found:
         return f"{control} would take it\n"
-    lines = (
-        f"{'warning' if each.is_warning else 'error'}: {control}: "
-        f"{f'{each.subject}: ' if each.subject else ''}{each.message}\n"
-        for each in found
-    )
+    lines = (f"{'warning' if each.is_warning else 'error'}: {control}: {each}\n" for each in found)
     return visible("".join(lines))
 
 

@@ -1,0 +1,76 @@
+"""A change of the access policy while it goes on, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from rich.text import Text
+
+from paisctl.tailnet.outcome import Outcome, Progress, Result, Sighting, Stage
+from paisctl.views.console import plural, render, visible
+
+_VERDICTS = {
+    Outcome.KEPT: "Done: the new access policy is in force, and every host was reached under it.",
+    Outcome.WENT_BACK: "Not done: the old access policy is in force again.",
+    Outcome.NOT_BACK: "Not done: the old access policy could not be put back.",
+    Outcome.OVERTAKEN: "Not done: somebody else has changed the access policy; theirs is in force.",
+    Outcome.NOBODY_REACHED: "Not done: no host can be reached that would prove the new policy.",
+    Outcome.NOT_SET: "Not done: the new policy was not set; the old one is in force.",
+}
+
+
+def say(progress: Progress) -> None:
+    """Tell what happens, a line each, on stderr."""
+    who = f"{progress.host}: " if progress.host else ""
+    detail = f": {progress.detail}" if progress.detail else ""
+    when = f" after {progress.seconds:.1f} s" if progress.stage is Stage.REACHED else ""
+    line = f"tailnet: {who}{progress.stage.value}{when}{detail}"
+    print(visible(line), file=sys.stderr)  # noqa: T201 - progress is for stderr
+
+
+def as_text(result: Result, folder: str) -> str:
+    """How it ended, host by host, with what to do next.
+
+    Args:
+        result: how it ended.
+        folder: where a change that has not ended is kept.
+    """
+    return render(_lines(result, folder))
+
+
+def _lines(result: Result, folder: str) -> Iterator[Text]:
+    yield from _hosts("gone under the new policy", result.gone, "red")
+    yield from _hosts(
+        "not watched: it could not be reached before either", result.left_out, "yellow"
+    )
+    still = [sighting for sighting in result.after if sighting.problem]
+    yield from _hosts("still not reached under the old policy", still, "red")
+    if result.problem:
+        yield Text(f"  {result.problem}")
+    if result.outcome is Outcome.KEPT:
+        yield Text.assemble(("✓ ", "green"), f"{plural(len(result.reached), 'host')} reached anew")
+    yield Text(_VERDICTS[result.outcome], "bold")
+    yield from (Text(f"next: {line}") for line in _next(result, folder))
+
+
+def _hosts(what: str, sightings: Sequence[Sighting], style: str) -> Iterator[Text]:
+    for sighting in sightings:
+        yield Text.assemble(("✗ ", style), (sighting.host, "bold"), f"  {what}")
+        yield Text(f"    {sighting.problem}")
+
+
+def _next(result: Result, folder: str) -> Iterator[str]:
+    match result.outcome:
+        case Outcome.WENT_BACK:
+            yield "find out which rule those hosts need: paisctl acl explain SRC HOST:22"
+        case Outcome.NOT_BACK:
+            yield f"paisctl acl back; the old policy is in {folder}/policy-before.hujson"
+        case Outcome.OVERTAKEN:
+            yield "look at what is in force now: paisctl acl plan"
+        case Outcome.NOBODY_REACHED | Outcome.NOT_SET:
+            yield "mend the cause, then paisctl acl apply"
+        case Outcome.KEPT:
+            pass
+    if result.is_record_kept and result.outcome is not Outcome.NOT_BACK:
+        yield "once that is settled, paisctl acl finish or paisctl acl back"
