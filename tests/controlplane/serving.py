@@ -53,6 +53,7 @@ class LoopbackServer(ABC):
         self.requests: list[Request] = []
         self.lock = RLock()
         self.closing = Event()
+        self.connections: set[socket.socket] = set()
         self._http: ThreadingHTTPServer | None = None
 
     @abstractmethod
@@ -93,11 +94,22 @@ class LoopbackServer(ABC):
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
+        for each in tuple(self.connections):  # a client that keeps one open must notice
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_of: LoopbackServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_of.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server_of.connections.discard(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         self._serve()
