@@ -1,4 +1,4 @@
-"""Policies as text: HuJSON, which is JSON with `//` and `/* */` comments and trailing commas.
+"""Policies as text, which is HuJSON: JSON with comments and trailing commas.
 
 What we write says so itself: a comment at its top, the stamp, names the digest of the policy. As
 long as text and stamp agree, nobody has changed it since. The control plane keeps comments when it
@@ -12,19 +12,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import json5
-
 from paisctl.errors import BadPolicy
+from paisctl.policy import hujson
 from paisctl.policy.document import Policy, digest, document
 from paisctl.policy.parsing import Malformed, parsed
 
 _STAMP = re.compile(r"//\s*paisctl: ([0-9a-f]{64})")
-_PLACE = re.compile(r"<string>:(\d+) (.*) at column (\d+)\Z", re.DOTALL)
 _WIDTH = 100
 
 
 def read(text: str) -> Policy:
-    """The policy that HuJSON text holds. (JSON5, which is read here, is HuJSON and more.)
+    """The policy that HuJSON text holds.
 
     Raises:
         BadPolicy: it holds none; says where, by line and column if the text is no HuJSON.
@@ -32,12 +30,11 @@ def read(text: str) -> Policy:
     if not text.strip():
         raise BadPolicy("the policy is empty")
     try:
-        data = json5.loads(text, allow_duplicate_keys=False, parse_constant=_refuse_constant)
-        return parsed(data)
+        return parsed(hujson.loads(text))
     except Malformed as error:
         raise BadPolicy(f"this is no policy: {error}") from None
     except ValueError as error:
-        raise BadPolicy(f"the policy cannot be read: {_placed(str(error))}") from None
+        raise BadPolicy(f"the policy cannot be read: {error}") from None
     except RecursionError:
         raise BadPolicy("the policy cannot be read: it is nested too deeply") from None
 
@@ -113,15 +110,3 @@ def _inline(value: Any) -> str:
 def _commented(texts: Sequence[str], indent: str = "") -> list[str]:
     """Each line of the texts as a comment; whatever ends a line anywhere ends one here."""
     return [f"{indent}// {line}".rstrip() for text in texts for line in text.splitlines()]
-
-
-def _placed(message: str) -> str:
-    found = _PLACE.fullmatch(message)
-    if not found:
-        return message
-    line, what, column = found.groups()
-    return f"line {line}, column {column}: {what[:1].lower()}{what[1:]}"
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"a policy has no {name}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import json5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paisctl.errors import BadPolicy
+from paisctl.policy import hujson
 from paisctl.policy.document import Acl, Grant, Policy, Test, canonical, digest, document
 from paisctl.policy.parsing import parsed
 from paisctl.policy.text import read, stamp_of, write
@@ -64,6 +66,31 @@ def test_without_comments_it_is_plain_json(policy: Policy) -> None:
 def test_the_stamp_is_the_digest_of_what_is_read(policy: Policy) -> None:
     text = write(policy, ["Made from the inventory"])
     assert stamp_of(text) == digest(policy) == digest(read(text))
+
+
+spaces = st.sampled_from(["", " ", "\n", '// "a": [1,]\n', '/* // " */', "/**/", "\t//*\n"])
+
+
+@st.composite
+def hujson_texts(draw: st.DrawFn, depth: int = 2) -> str:
+    """JSON with comments anywhere and commas that trail, or do not."""
+    kind = draw(st.sampled_from("[{v" if depth else "v"))
+    if kind == "v":
+        strings = st.sampled_from(["a // b", "/* c */", ",]", '"', "\\", ""])
+        leaves: st.SearchStrategy[Any] = strings | st.integers(-9, 9) | st.booleans() | st.none()
+        value = json.dumps(draw(leaves))
+    else:
+        items = draw(st.lists(hujson_texts(depth - 1), max_size=3))
+        if kind == "{":
+            items = [f'"{i}"{draw(spaces)}:{item}' for i, item in enumerate(items)]
+        trailing = "," + draw(spaces) if items != [] and draw(st.booleans()) else ""
+        value = f"{kind}{draw(spaces)}{','.join(items)}{trailing}{']' if kind == '[' else '}'}"
+    return f"{draw(spaces)}{value}{draw(spaces)}"
+
+
+@given(hujson_texts())
+def test_hujson_is_read_as_another_parser_reads_it(text: str) -> None:
+    assert hujson.loads(text) == json5.loads(text)
 
 
 def test_how_a_policy_looks() -> None:
@@ -133,12 +160,21 @@ def test_older_names_are_read() -> None:
     [
         ("", "the policy is empty"),
         ("  \n", "the policy is empty"),
-        ('{"a": 1,\n "b" 2}', 'the policy cannot be read: line 2, column 6: unexpected "2"'),
-        ("# no comment\n{}", 'the policy cannot be read: line 1, column 1: unexpected "#"'),
-        ("{} {}", 'the policy cannot be read: line 1, column 4: unexpected "{"'),
-        ('{"a": 1, "a": 2}', 'the policy cannot be read: Duplicate key "a" found in object'),
-        ('{"a": NaN}', "the policy cannot be read: a policy has no NaN"),
-        ("[" * 3000, "the policy cannot be read: it is nested too deeply"),
+        (
+            '{"a": 1,\n "b" 2}',
+            "the policy cannot be read: line 2, column 6: expecting ':' delimiter",
+        ),
+        ("# no comment\n{}", "the policy cannot be read: line 1, column 1: expecting value"),
+        ("{} {}", "the policy cannot be read: line 1, column 4: extra data"),
+        ('/* a\n */ {"a": ,}', "the policy cannot be read: line 2, column 12: expecting value"),
+        ("[,]", "the policy cannot be read: line 1, column 2: expecting value"),
+        ("{,}", "the policy cannot be read: line 1, column 2: expecting property name"),
+        ("[1,,]", "the policy cannot be read: line 1, column "),
+        ("{'a': 1}", "the policy cannot be read: line 1, column 2: expecting property name"),
+        ("{} /* open", "the policy cannot be read: line 1, column 4: extra data"),
+        ('{"a": 1, "a": 2}', 'the policy cannot be read: "a" is there twice in one object'),
+        ('{"a": NaN}', "the policy cannot be read: JSON has no NaN"),
+        ("[" * 100_000, "the policy cannot be read: it is nested too deeply"),
         ("[]", "this is no policy: the policy is not an object"),
         ("null", "this is no policy: the policy is not an object"),
         ('{"grants": {}}', "this is no policy: grants is not a list"),
