@@ -287,7 +287,7 @@ def _over_live(desired: Desired) -> PolicyPlan:
     from paisctl.tailnet.planning import plan_with
 
     with connect(desired.fleet) as control:
-        return _usable(plan_with(control, desired.fleet.inventory.name, desired.tailnet))
+        return _usable(plan_with(control, desired.fleet, desired.tailnet))
 
 
 def _usable(plan: PolicyPlan) -> PolicyPlan:

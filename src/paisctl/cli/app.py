@@ -15,6 +15,7 @@ from paisctl import __version__
 from paisctl.cli import (
     acl,
     apply,
+    devices,
     diff,
     history,
     init,
@@ -91,6 +92,7 @@ app.command("show")(show.show)
 app.command("schema")(schema.schema)
 app.add_typer(user.app, name="user")
 app.add_typer(acl.app, name="acl")
+app.add_typer(devices.app, name="devices")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(lab.app, name="lab")
 

@@ -17,7 +17,6 @@ from paisctl.cli.carry_out import (
     Yes,
     carry_out,
     confirm,
-    waiting,
 )
 from paisctl.cli.context import (
     Diff,
@@ -27,6 +26,7 @@ from paisctl.cli.context import (
     SkipTailnet,
     Stacks,
     choose_scope,
+    seconds_of,
     settings,
 )
 from paisctl.cli.saved import apply_saved, named_plan
@@ -82,7 +82,7 @@ def apply(
       paisctl apply --yes --wait 10m   # in a script
       paisctl apply plan.json          # saved by `paisctl plan -o plan.json`
     """
-    how = How(yes, no_rollback, transaction, waiting(wait))
+    how = How(yes, no_rollback, transaction, seconds_of("--wait", wait))
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
     file = named_plan(context, targets)
     if file is None:

@@ -64,20 +64,6 @@ class How:
     replans: bool = False
 
 
-def waiting(wait: str) -> float:
-    """The seconds of `--wait`.
-
-    Raises:
-        UsageError: it is no duration.
-    """
-    from paisctl.inventory.types import parse_duration
-
-    try:
-        return parse_duration(wait)
-    except ValueError as error:
-        raise UsageError(f"--wait: {error}") from None
-
-
 def confirm(question: str, *, yes: bool) -> None:
     """Ask whether to go ahead, unless `--yes` was given; a no ends the command.
 

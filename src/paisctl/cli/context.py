@@ -90,6 +90,20 @@ SkipTailnet = Annotated[
 ]
 
 
+def seconds_of(option: str, duration: str) -> float:
+    """The seconds that an option's duration is.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    from paisctl.inventory.types import parse_duration
+
+    try:
+        return parse_duration(duration)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
 def choose_scope(*, ignore_drift: bool, only_drift: bool) -> Scope:
     """Which differences are meant.
 

@@ -17,9 +17,8 @@ from paisctl.cli.carry_out import (
     Yes,
     carry_out,
     confirm,
-    waiting,
 )
-from paisctl.cli.context import Devices, Diff, On, Stacks, settings
+from paisctl.cli.context import Devices, Diff, On, Stacks, seconds_of, settings
 from paisctl.errors import UsageError
 
 To = Annotated[
@@ -67,7 +66,7 @@ def rollback(
             "each host counts its own generations",
             f"name the devices: paisctl rollback DEVICE --to {to}",
         )
-    how = How(yes, no_rollback, transaction, waiting(wait), replans=True)
+    how = How(yes, no_rollback, transaction, seconds_of("--wait", wait), replans=True)
     _roll_back(context, devices, on, to, stack, how, diff)
 
 

@@ -18,6 +18,7 @@ from paisctl.rendering.tailnet.words import AccessWords, policy_text
 from paisctl.tailnet.applying import require_ended
 from paisctl.tailnet.connect import connect, find_credentials, how_to_sign_in
 from paisctl.tailnet.control import ControlPlane, LivePolicy
+from paisctl.tailnet.tagging import notes_on_tags
 
 _LISTS = ("grants", "acls", "ssh")  # sections of rules, whose order means nothing
 BY_HAND = "edited by hand since paisctl last wrote it"
@@ -72,24 +73,29 @@ def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
         if find_credentials(fleet) is None:
             return PolicyPlan(notes=(f"access policy left out: {how_to_sign_in(fleet)}",))
         with connect(fleet) as control:
-            return plan_with(control, fleet.inventory.name, derived)
+            return plan_with(control, fleet, derived)
     except PaisctlError as error:
         return PolicyPlan(problem=error.message, hint=error.hint or "")
 
 
-def plan_with(control: ControlPlane, fleet: str, derived: Derived) -> PolicyPlan:
+def plan_with(control: ControlPlane, fleet: Fleet, derived: Derived) -> PolicyPlan:
     """Plan on the policy in force, and have the control plane say what it thinks of the new one.
+
+    Machines that lack their tags are noted: rules would not be about them.
 
     Raises:
         TailnetError: it could not be asked, or would not take the policy.
     """
-    plan = plan_policy(fleet, derived, control.policy())
-    found = control.validate(plan.text) if plan.changes else ()
+    plan = plan_policy(fleet.inventory.name, derived, control.policy())
+    if not plan.changes:
+        return plan
+    found = control.validate(plan.text)
     problems = tuple(map(str, (each for each in found if not each.is_warning)))
     if problems:
         message = f"{control.name} would not take the policy: {'; '.join(problems)}"
         raise PolicyRefused(message, problems)
-    return replace(plan, notes=(*plan.notes, *(f"{control.name}: {each}" for each in found)))
+    said = (f"{control.name}: {warning}" for warning in found)
+    return replace(plan, notes=(*plan.notes, *said, *notes_on_tags(control, fleet, derived)))
 
 
 def is_same(one: Policy, other: Policy) -> bool:

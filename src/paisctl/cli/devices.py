@@ -1,0 +1,147 @@
+"""`paisctl devices`: the tailnet's machines compared with the inventory; tags, and keys to join."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paisctl.cli.carry_out import Yes, confirm
+from paisctl.cli.context import seconds_of, settings
+
+if TYPE_CHECKING:
+    from paisctl.pipeline import Desired
+
+app = typer.Typer(help="The tailnet's machines: compare, tag, let a new one join.")
+
+
+@app.callback(invoke_without_command=True)
+def devices(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the tailnet's machines with the inventory. Changes nothing.
+
+    Exits with 0 when the access policy is about every device as it should be, else with 1.
+
+    \b
+    Examples:
+      paisctl devices
+      paisctl devices tag k6
+      paisctl devices key new-pi
+    """
+    from paisctl.tailnet.connect import connect
+    from paisctl.tailnet.tagging import compare_with_tailnet
+    from paisctl.views import devices as view
+
+    if context.invoked_subcommand is not None:
+        return
+    desired = _desired(context)
+    with connect(desired.fleet) as control:
+        found = compare_with_tailnet(control, desired.fleet, desired.tailnet)
+    number = len(desired.fleet.devices)
+    typer.echo(view.as_json(found) if as_json else view.as_text(found, number), nl=False)
+    raise typer.Exit(int(not all(finding.is_harmless for finding in found)))
+
+
+@app.command("tag")
+def tag(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Devices, by name or pattern. Default: all whose tags are wrong.",
+            show_default=False,
+            metavar="DEVICE",
+        ),
+    ] = None,
+    *,
+    yes: Yes = False,
+) -> None:
+    """Give machines the tags that the access policy knows them by. Shows which, and asks.
+
+    A tagged machine belongs to nobody any more, and its key no longer expires. Rules about its owner
+    are then not about it.
+
+    \b
+    Example:
+      paisctl devices tag k6 'm7-*'
+    """
+    from paisctl.tailnet.connect import connect
+    from paisctl.tailnet.tagging import TAGS, compare_with_tailnet, expected_devices, require_tags
+    from paisctl.views import devices as view
+
+    desired = _desired(context)
+    chosen = _named(desired, names or ["*"])
+    wanted = {each.name: each.tags for each in expected_devices(desired.fleet, desired.tailnet)}
+    with connect(desired.fleet) as control:
+        found = compare_with_tailnet(control, desired.fleet, desired.tailnet)
+        wrong = [f for f in found if f.kind in TAGS and f.device in chosen and wanted[f.device]]
+        if not wrong:
+            typer.echo("every machine that is there has its tags")
+            return
+        typer.echo(view.as_text(wrong, len(chosen)), nl=False)
+        confirm("Tag them as they should be?", yes=yes)
+        tags = sorted(tag for finding in wrong for tag in wanted[finding.device])
+        for added in require_tags(control, desired.tailnet, tags):
+            typer.echo(f"the policy now knows {added}", err=True)
+        for finding in wrong:
+            control.set_tags(finding.id, sorted(wanted[finding.device]))
+            typer.echo(f"{finding.device} is tagged {', '.join(sorted(wanted[finding.device]))}")
+
+
+@app.command("key")
+def key(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A device of the inventory.", metavar="DEVICE")],
+    expiry: Annotated[
+        str, typer.Option("--expiry", help="How long it can be used.", metavar="DURATION")
+    ] = "1h",
+) -> None:
+    """Make a key that lets one new machine join the tailnet, authorized and tagged.
+
+    The key goes to stdout, and is shown only now.
+
+    \b
+    Example:
+      paisctl devices key new-pi
+    """
+    from paisctl.errors import UsageError
+    from paisctl.tailnet.connect import connect
+    from paisctl.tailnet.tagging import expected_devices, require_tags
+
+    desired = _desired(context)
+    _named(desired, [name])
+    known = {each.name: each for each in expected_devices(desired.fleet, desired.tailnet)}
+    if not known[name].tags:
+        raise UsageError(f"{name} belongs to a person", "they sign in on it themselves")
+    tags = sorted(known[name].tags)
+    with connect(desired.fleet) as control:
+        require_tags(control, desired.tailnet, tags)
+        made = control.make_key(tags, f"paisctl {name}", int(seconds_of("--expiry", expiry)))
+    typer.echo(made.value.reveal())
+    until = f" until {made.expires:%Y-%m-%d %H:%M} UTC" if made.expires else ""
+    typer.echo(f"for one machine{until}: sudo tailscale up --auth-key=KEY", err=True)
+
+
+def _named(desired: Desired, patterns: list[str]) -> list[str]:
+    """The devices that some names and patterns are about, whether they are deployed to or not."""
+    from fnmatch import fnmatchcase
+
+    from paisctl.diagnostics import did_you_mean
+    from paisctl.errors import UsageError
+
+    chosen = []
+    for pattern in patterns:
+        matches = [name for name in desired.fleet.devices if fnmatchcase(name, pattern)]
+        if not matches:
+            hint = did_you_mean(pattern, desired.fleet.devices, "devices")
+            raise UsageError(f"there is no device `{pattern}`", hint)
+        chosen += matches
+    return chosen
+
+
+def _desired(context: typer.Context) -> Desired:
+    from paisctl import pipeline
+
+    return pipeline.desire(settings(context).inventory)
