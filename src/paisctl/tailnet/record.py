@@ -6,11 +6,13 @@ private all the same: a policy tells who may reach what.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import getpass
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -86,39 +88,46 @@ class Record:
         except (OSError, ValueError, KeyError, TypeError):
             raise self._damaged() from None
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one on this machine who changes the policy; ends with the process, too.
+
+        Raises:
+            PaisctlError: somebody else is doing it.
+            OSError: the folder cannot be made.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            message = "another paisctl is changing the policy at this moment"
+            raise PaisctlError(message, "wait until it has ended") from None
+        finally:
+            os.close(descriptor)
+
     def begin(
         self, control: str, before: str, etag: str, fingerprint: str, hosts: tuple[str, ...]
     ) -> Started:
-        """Keep the old policy, before the new one is set.
+        """Keep the old policy, before the new one is set. Only while `alone`.
 
         Raises:
-            PaisctlError: an earlier change has not been ended.
             OSError: it cannot be kept.
         """
-        if (self.folder / _CHANGE).exists():
-            raise self.unfinished()
         since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         who = f"{getpass.getuser()}@{socket.gethostname()}"
         started = Started(control, since, who, before, etag, "", fingerprint, hosts, State.SETTING)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        self._temporary(_POLICY, before.encode()).replace(self.folder / _POLICY)
-        temporary = self._temporary(_CHANGE, _bytes(started))
-        try:
-            os.link(temporary, self.folder / _CHANGE)  # unlike a rename, fails if it is there
-        except FileExistsError:
-            raise self.unfinished() from None
-        finally:
-            temporary.unlink()
-        self._sync()
+        self._write(_POLICY, before.encode())
+        self._write(_CHANGE, _bytes(started))
         return started
 
     def advance(self, started: Started, state: State, etag_after: str | None = None) -> Started:
         """Keep how far the change has come."""
         etag = started.etag_after if etag_after is None else etag_after
         started = replace(started, state=state, etag_after=etag)
-        self._temporary(_CHANGE, _bytes(started)).replace(self.folder / _CHANGE)
-        self._sync()
+        self._write(_CHANGE, _bytes(started))
         return started
 
     def remove(self) -> None:
@@ -127,16 +136,17 @@ class Record:
         self._sync()  # first of all, so that no record is left that has lost its policy
         (self.folder / _POLICY).unlink(missing_ok=True)
 
-    def _temporary(self, name: str, content: bytes) -> Path:
-        """A file that is wholly on disk, to be renamed."""
-        path = self.folder / f".{name}.{os.getpid()}"
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a file so that after a crash it is there as a whole, or as it was before."""
+        temporary = self.folder / f".{name}"
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        return path
+        temporary.replace(self.folder / name)
+        self._sync()
 
     def _sync(self) -> None:
         """Have the names on disk, too."""
@@ -147,7 +157,7 @@ class Record:
             os.close(descriptor)
 
     def unfinished(self) -> PaisctlError:
-        """What to say to whoever wants to begin another change."""
+        """What to say to whoever wants to begin a change while another waits to be ended."""
         hint = "`paisctl acl finish` ends it, `paisctl acl back` brings the old policy back"
         return PaisctlError("an earlier change of the policy has not been ended", hint)
 

@@ -68,30 +68,15 @@ class Switch:
             TailnetError: nothing was done.
             PaisctlError: an earlier change has not been ended; nothing was done.
         """
-        if self.record.read():
-            raise self.record.unfinished()
-        self._tell(Stage.LOOKING)
-        seen = look(hosts, self.reach, self.clock, self.limit)
-        left_out, present = _gone(seen), tuple(sighting.host for sighting in _reached(seen))
-        if not present:
-            return Result(Outcome.NOBODY_REACHED, left_out=left_out)
-        started = self.record.begin(
-            self.control.name, live.text, live.etag, fingerprint(text), present
-        )
-        try:
-            with self._guard(started):
-                self._tell(Stage.SETTING)
-                etag = self.control.set_policy(text, live.etag)
-                started = self.record.advance(started, State.SET, etag)
-                watched = self._watch(started)
-        except OutcomeUnknown as unknown:
-            result = self._undo(started, problem=unknown.message)
-        except TailnetError:
-            self.record.remove()
-            raise
-        else:
-            result = self._decide(started, watched)
-        return replace(result, left_out=left_out)
+        with self.record.alone():
+            if self.record.read():
+                raise self.record.unfinished()
+            self._tell(Stage.LOOKING)
+            seen = look(hosts, self.reach, self.clock, self.limit)
+            result = Result(Outcome.NOBODY_REACHED)
+            if _reached(seen):
+                result = self._change(text, live, tuple(s.host for s in _reached(seen)))
+            return replace(result, left_out=_gone(seen))
 
     def finish(self) -> Result:
         """End a change that a crash has left: keep the new policy if every host can be reached.
@@ -105,7 +90,40 @@ class Switch:
             TailnetError: the policy cannot be read; nothing was done.
             PaisctlError: there is no such change, or its record is of no use.
         """
-        started = self._begun()
+        with self.record.alone():
+            return self._finish(self._begun())
+
+    def go_back(self) -> Result:
+        """End a change that a crash has left: put the old policy back.
+
+        Returns:
+            How it went: WENT_BACK, NOT_SET, OVERTAKEN or NOT_BACK.
+
+        Raises:
+            SwitchInterrupted: as `change_policy`.
+            PaisctlError: there is no such change, or its record is of no use.
+        """
+        with self.record.alone():
+            return self._undo(self._begun(), is_late=True)
+
+    def _change(self, text: str, live: LivePolicy, hosts: tuple[str, ...]) -> Result:
+        started = self.record.begin(
+            self.control.name, live.text, live.etag, fingerprint(text), hosts
+        )
+        try:
+            with self._guard(started):
+                self._tell(Stage.SETTING)
+                etag = self.control.set_policy(text, live.etag)
+                started = self.record.advance(started, State.SET, etag)
+                watched = self._watch(started)
+        except OutcomeUnknown as unknown:
+            return self._undo(started, problem=unknown.message)
+        except TailnetError:
+            self.record.remove()
+            raise
+        return self._decide(started, watched)
+
+    def _finish(self, started: Started) -> Result:
         live = self.control.policy()
         if is_new(live, started):
             with self._guard(started):
@@ -122,18 +140,6 @@ class Switch:
         if not gone:
             self.record.remove()
         return Result(Outcome.OVERTAKEN, _reached(seen), gone, is_record_kept=bool(gone))
-
-    def go_back(self) -> Result:
-        """End a change that a crash has left: put the old policy back.
-
-        Returns:
-            How it went: WENT_BACK, NOT_SET, OVERTAKEN or NOT_BACK.
-
-        Raises:
-            SwitchInterrupted: as `change_policy`.
-            PaisctlError: there is no such change, or its record is of no use.
-        """
-        return self._undo(self._begun(), is_late=True)
 
     def _begun(self) -> Started:
         started = self.record.read()
