@@ -81,7 +81,7 @@ class LoopbackServer(ABC):
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         # How long serve_forever sleeps is how long the end of every test would take.
-        Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        Thread(target=self._http.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(
@@ -101,6 +101,7 @@ class LoopbackServer(ABC):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the client's acknowledgement
     server_of: LoopbackServer
 
     def setup(self) -> None:

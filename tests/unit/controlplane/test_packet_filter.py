@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.controlplane.packet_filter import compile_policy
+from tests.controlplane import ports
+from tests.controlplane.packet_filter import FilterRule, PacketFilter, compile_policy
+from tests.controlplane.selectors import EVERYTHING
 from tests.controlplane.tailnet import Device, Tailnet
 from tests.unit.controlplane.household import (
     ANNA,
@@ -120,6 +122,8 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
     "ping only": (grant("*", NAS, "icmp:*"), LAPTOP, NAS, 0, "icmp", True),
     "ping only: no TCP": (grant("*", NAS, "icmp:*"), LAPTOP, NAS, 22, "tcp", False),
     "a protocol by number": (grant("*", NAS, "17:53"), LAPTOP, NAS, 53, "udp", True),
+    "without ports": (grant("*", NAS, "47:*"), LAPTOP, NAS, 0, "gre", True),
+    "without ports, by no number": (grant("*", NAS, "22"), LAPTOP, NAS, 0, "gre", False),
     "an app gives no port": (
         {"grants": [{"src": ["*"], "dst": ["*"], "app": {"example.com/cap/x": [{}]}}]},
         LAPTOP,
@@ -202,3 +206,10 @@ def test_an_exit_node_opens_the_internet_and_nothing_private() -> None:
     assert not compiled.allows(LAPTOP, "192.168.7.9", 443)
     assert not compiled.allows(LAPTOP, NAS, 443)
     assert not compiled.allows(TABLET, "1.1.1.1", 443)
+
+
+def test_what_has_no_ports_needs_a_rule_for_all_of_them() -> None:
+    everything, one = (ports.EVERY,), ((22, 22),)
+    for numbers, expected in ((everything, True), (one, False)):
+        line = FilterRule(EVERYTHING, EVERYTHING, numbers, frozenset({47}))
+        assert PacketFilter((line,)).allows(LAPTOP, NAS, 0, "gre") is expected

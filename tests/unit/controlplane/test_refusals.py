@@ -200,6 +200,35 @@ def test_a_failing_test_fails_the_whole_file(
     assert error in data["errors"][0]
 
 
+def test_one_who_gets_through_is_enough_to_break_a_deny(
+    http: httpx.Client, tailscale: TailscaleServer
+) -> None:
+    policy = {
+        "groups": {"group:both": [ANNA, CHILD]},
+        "tagOwners": TAGS,
+        "grants": [{"src": [ANNA], "dst": ["tag:server"], "ip": ["tcp:80"]}],
+    }
+    for kind, got in (("deny", "Accept"), ("accept", "Drop")):
+        tests = [{"src": "group:both", kind: ["tag:server:80"]}]
+        refused = post(http, tailscale, policy | {"tests": tests}).json()
+        assert refused["data"][0]["errors"][0].endswith(f"got: {got}")
+
+
+def test_ssh_tests(http: httpx.Client, tailscale: TailscaleServer) -> None:
+    rules = ssh(action="check", src=[ANNA], users=["autogroup:nonroot"])
+    common = {"src": ANNA, "dst": ["tag:server"]}
+    for parts, held in (
+        ({"check": ["pi"], "deny": ["root"]}, True),
+        ({"accept": ["pi"]}, True),
+        ({"accept": ["root"]}, False),
+        ({"deny": ["pi"]}, False),
+        ({"check": ["pi"], "src": CHILD}, False),
+        ({}, False),
+    ):
+        policy = {"tagOwners": TAGS, **rules, "sshTests": [common | parts]}
+        assert post(http, tailscale, policy).status_code == (200 if held else 400)
+
+
 def test_who_has_no_device_yet_is_tested_all_the_same(
     http: httpx.Client, tailscale: TailscaleServer
 ) -> None:
