@@ -89,8 +89,8 @@ class ForeignTag(Model):
     """A tag of machines that are not in the inventory."""
 
     description: str = Field(description="Which machines carry it")
-    owners: list[str] = Field(
-        default_factory=lambda: ["autogroup:admin"], description="Who may give it to a machine"
+    owners: list[str] | None = Field(
+        None, description="Who may give it to a machine; the tailnet's admins if left out"
     )
 
 

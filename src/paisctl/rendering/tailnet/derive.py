@@ -15,7 +15,8 @@ from paisctl.rendering.graph import Graph
 from paisctl.rendering.tailnet.access import Declaration, Door, Origin, declared_access, services
 from paisctl.rendering.tailnet.names import Names, cidr_of, tag_of
 
-OWNERS = ("autogroup:admin",)
+# Headscale knows no roles of people; there, a tag without owners is given by its admins.
+OWNERS = {"tailscale": ("autogroup:admin",), "headscale": ()}
 Section = tuple[str, int]  # a section of the policy and the place in it
 
 
@@ -131,12 +132,15 @@ def _hosts(fleet: Fleet, names: Names) -> dict[str, str]:
 
 
 def _tag_owners(fleet: Fleet) -> dict[str, tuple[str, ...]]:
-    """Who may give a tag to a device: a tag without owners does not exist for the policy."""
+    """Who may give a tag to a device; what is not listed does not exist for the policy."""
+    settings = fleet.inventory.tailnet
+    admins = OWNERS[settings.control]
     own = {
-        tag_of(name): OWNERS for name, device in fleet.devices.items() if not device.device.owner
+        tag_of(name): admins for name, device in fleet.devices.items() if not device.device.owner
     }
     foreign = {
-        f"tag:{name}": tuple(tag.owners) for name, tag in fleet.inventory.tailnet.tags.items()
+        f"tag:{name}": admins if tag.owners is None else tuple(tag.owners)
+        for name, tag in settings.tags.items()
     }
     return own | foreign
 
