@@ -54,16 +54,11 @@ def connect(fleet: Fleet) -> Iterator[ControlPlane]:
     credentials = find_credentials(fleet)
     if credentials is None:
         raise CredentialsRefused(
-            "there are no credentials for the tailnet's control plane", how_to_sign_in(fleet)
+            "there are no credentials for the tailnet's control plane",
+            f"set {variables(settings.control)}, or name a secret under `tailnet.api`",
         )
     with closing(_control(settings.control, settings.url, credentials)) as control:
         yield control
-
-
-def how_to_sign_in(fleet: Fleet) -> str:
-    """What to do about missing credentials."""
-    names = variables(fleet.inventory.tailnet.control)
-    return f"set {names}, or name a secret under `tailnet.api`"
 
 
 def _control(kind: str, url: str | None, credentials: Credentials) -> Tailscale | Headscale:

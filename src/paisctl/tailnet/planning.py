@@ -16,8 +16,9 @@ from paisctl.policy.text import read, stamp_of
 from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.words import AccessWords, policy_text
 from paisctl.tailnet.applying import require_ended
-from paisctl.tailnet.connect import connect, find_credentials, how_to_sign_in
+from paisctl.tailnet.connect import connect, find_credentials
 from paisctl.tailnet.control import ControlPlane, LivePolicy
+from paisctl.tailnet.credentials import variables
 from paisctl.tailnet.tagging import notes_on_tags
 
 _LISTS = ("grants", "acls", "ssh")  # sections of rules, whose order means nothing
@@ -71,7 +72,8 @@ def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
     try:
         require_ended(fleet)
         if find_credentials(fleet) is None:
-            return PolicyPlan(notes=(f"access policy left out: {how_to_sign_in(fleet)}",))
+            variable = variables(fleet.inventory.tailnet.control).partition(" ")[0]
+            return PolicyPlan(notes=(f"access policy left out: no credentials ({variable})",))
         with connect(fleet) as control:
             return plan_with(control, fleet, derived)
     except PaisctlError as error:
