@@ -89,8 +89,7 @@ def compare_devices(
     for device in expected:
         machine = pairs.get(device.name)
         if machine is None:
-            wanted = f"at {device.address}" if device.address else "under that name"
-            message = f"no machine of the tailnet is {wanted}"
+            message = "is not in the tailnet"
             findings.append(DeviceFinding(Kind.MISSING, device.name, message))
             continue
         findings += (

@@ -196,8 +196,7 @@ def _findings(data: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _refusal(data: dict[str, Any]) -> PolicyRefused:
-    findings = [finding for finding in _findings(data) if not finding.is_warning]
-    problems = tuple(f"{f.subject}: {f.message}" if f.subject else f.message for f in findings)
+    problems = tuple(str(finding) for finding in _findings(data) if not finding.is_warning)
     message = str(data.get("message") or "no reason given")
     return PolicyRefused(f"Tailscale does not take the policy: {message}", problems)
 
