@@ -85,6 +85,11 @@ CASES: dict[str, tuple[str, Edit, str]] = {
         AddItem(USERS, {"id": "c"}),
         "users:\n- id: a\n\n- id: b\n\n- id: c\nstacks:\n",
     ),
+    "what kept the last item apart goes with it": (
+        "users:\n- id: a\n\n- id: b\nstacks:\n",
+        RemoveItem(USERS, 1),
+        "users:\n- id: a\nstacks:\n",
+    ),
     "item in the style of its neighbours": (
         "users:\n    -   {id: 'a', role: child}\n",
         AddItem(USERS, ANNA),
