@@ -9,10 +9,10 @@ for the tailnet policy file".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, reduce
-from operator import or_
+from operator import itemgetter, or_
 
 from paisctl.errors import BadPolicy
 from paisctl.policy import port_syntax
@@ -49,6 +49,9 @@ class Rules:
         self.selectors = Selectors(policy, world)
         self._rules = tuple(_compiled(policy, with_posture=with_posture))
         self._is_open = policy.grants is None and policy.acls is None
+        numbered = list(enumerate(self._rules))
+        self._sources = _Index((src, n, NOTHING) for n, rule in numbered for src in rule.src)
+        self._targets = _Index((dst, n, ports) for n, rule in numbered for dst, ports in rule.dst)
         self._of = lru_cache(maxsize=4096)(self._rules_of)
 
     def ports(self, source: Node, target: Node) -> PortSet:
@@ -82,25 +85,50 @@ class Rules:
         return reduce(or_, (ports for _, ports in self._matching(source, target)), NOTHING)
 
     def _matching(self, source: Node, target: Target) -> Iterator[tuple[Ref, PortSet]]:
-        for rule, by_source in self._of(source):
-            for selector, ports in rule.dst:
-                if by_source & self._meant(rule, selector, source, target):
-                    yield rule.ref, ports
+        by_source = self._of(source)
+        found: list[tuple[int, PortSet]] = []
+        for selector, entries in self._targets.about(target):
+            by_target = self._meant(selector, source, target)
+            found += [e for e in entries if by_target & by_source.get(e[0], NONE)]
+        for place, ports in sorted(found, key=itemgetter(0)):
+            rule = self._rules[place]
+            if not (rule.by_route and isinstance(target, Node)):
+                yield rule.ref, ports
 
-    def _rules_of(self, source: Node) -> tuple[tuple[_Rule, Versions], ...]:
-        by = (
-            (rule, frozenset[int]().union(*(self.selectors.source(s, source) for s in rule.src)))
-            for rule in self._rules
-        )
-        return tuple((rule, versions) for rule, versions in by if versions)
+    def _rules_of(self, source: Node) -> dict[int, Versions]:
+        """The rules about a source, by their place, with the IP versions by which they mean it."""
+        found: dict[int, Versions] = {}
+        for selector, entries in self._sources.about(source):
+            versions = self.selectors.source(selector, source)
+            found |= {place: found.get(place, NONE) | versions for place, _ in entries if versions}
+        return found
 
-    def _meant(self, rule: _Rule, selector: str, source: Node, target: Target) -> Versions:
+    def _meant(self, selector: str, source: Node, target: Target) -> Versions:
         if isinstance(target, Node):
-            return NONE if rule.by_route else self.selectors.target(selector, source, target)
+            return self.selectors.target(selector, source, target)
         if selector == target:
             return BOTH
         found = [self.selectors.network(selector, net) for net in self.selectors.networks(target)]
         return frozenset[int]().union(*found) if all(found) else NONE
+
+
+class _Index:
+    """The places of rules by a selector in them, so that a device is not held against each tag of a
+    large tailnet: it carries few.
+    """
+
+    def __init__(self, entries: Iterable[tuple[str, int, PortSet]]) -> None:
+        self._all: dict[str, list[tuple[int, PortSet]]] = {}
+        for selector, place, ports in entries:
+            self._all.setdefault(selector, []).append((place, ports))
+        self._but_tags = [item for item in self._all.items() if not item[0].startswith("tag:")]
+
+    def about(self, what: Target) -> Iterable[tuple[str, list[tuple[int, PortSet]]]]:
+        """What may be about a device, a network or an alias."""
+        if not isinstance(what, Node):
+            return self._all.items()
+        carried = [(tag, self._all[tag]) for tag in what.tags if tag in self._all]
+        return [*carried, *self._but_tags]
 
 
 def _compiled(policy: Policy, *, with_posture: bool) -> Iterator[_Rule]:

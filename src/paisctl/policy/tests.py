@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from paisctl.policy import testable
@@ -55,6 +56,7 @@ class _Run:
         self.needs_devices = needs_devices
         self.rules = Rules(policy, world, with_posture=False)
         self.rules_with_posture = Rules(policy, world)
+        self._of = cache(self._find)
 
     def failures(self, index: int, test: Test) -> Iterator[Failure]:
         problem = (
@@ -108,10 +110,13 @@ class _Run:
         address = self.policy.hosts.get(name, name)
         return [*self._with(address)] or [address]
 
-    def _of(self, name: str) -> list[Node]:
+    def _find(self, name: str) -> list[Node]:
         """The devices of a user or with a tag, or something that stands for them."""
-        nodes = [n for n in self.world.nodes if self.rules.selectors.source(name, n)]
-        stand_in = tagged(name) if name.startswith("tag:") else person(name)
+        if name.startswith("tag:"):
+            nodes, stand_in = [n for n in self.world.nodes if name in n.tags], tagged(name)
+        else:
+            nodes = [n for n in self.world.nodes if self.rules.selectors.source(name, n)]
+            stand_in = person(name)
         return nodes or ([] if self.needs_devices else [stand_in])
 
     def _with(self, address: str) -> list[Node]:

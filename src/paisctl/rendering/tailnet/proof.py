@@ -119,16 +119,16 @@ class Prover:
         self, selector: str, nodes: tuple[Node, ...], wanted: Collection[Door], *, everything: bool
     ) -> Subject:
         own = {node.name for node in nodes}
-        others = [door for door in self.doors if door.device not in own]
         is_isolated = any(
             node.name in self._fleet.devices and self._fleet.devices[node.name].device.isolated
             for node in nodes
         )
-        shut = others if is_isolated else self._private
+        shut = self.doors if is_isolated else self._private
         forbidden = frozenset(d for d in shut if d not in wanted and d.device not in own)
-        asked = others if everything else [d for d in others if d in wanted or d in forbidden]
         reached = frozenset(door for door in wanted if door.device not in own)
-        return Subject(selector, nodes, reached, forbidden, tuple(asked), is_isolated)
+        others = (door for door in self.doors if door.device not in own)
+        asked = tuple(others if everything else sorted(reached | forbidden))
+        return Subject(selector, nodes, reached, forbidden, asked, is_isolated)
 
     def _tests(self, subject: Subject) -> Iterator[Test]:
         """One test per protocol: a test asks for one, and says nothing about others."""
