@@ -21,7 +21,7 @@ from tests.controlplane.server import TailscaleServer
 from tests.unit.controlplane.household import POLICY
 
 OTHER, THEIRS = '{"grants": []}', '{"acls": []}'
-PATIENCE = 0.2  # seconds
+PATIENCE = 0.5  # seconds
 
 
 def post(http: httpx.Client, server: TailscaleServer, **headers: str) -> httpx.Response:
