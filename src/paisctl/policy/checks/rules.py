@@ -12,7 +12,7 @@ from paisctl.policy.networks import INTERNET
 from paisctl.policy.selectors import SELF
 
 # Captured as refused; other capabilities of Tailscale's own domain are for rules to give.
-_RESERVED = ("tailscale.com/cap/funnel", "tailscale.com/cap/ingress")
+_RESERVED = tuple(f"tailscale.com/cap/{name}" for name in ("funnel", "ingress", "relay-target"))
 
 
 def grant_problems(policy: Policy, control: Control) -> Iterator[Problem]:
