@@ -80,7 +80,7 @@ def _place(mark: Mark | None) -> dict[str, Any] | None:
 
 def proof(derived: Derived) -> str:
     """What was proven of a policy."""
-    tests = derived.policy.tests
+    tests = derived.tests
     accept, deny = (sum(len(getattr(test, what)) for test in tests) for what in ("accept", "deny"))
     by_hand = sum(rule.by_hand is not None for rule in derived.rules.values())
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.load import Fleet
@@ -75,7 +76,8 @@ def check_tailnet(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) ->
     """Derive the access policy, check it as the control plane would, and prove what it allows.
 
     Returns:
-        The policy with its tests; without them if it could not be proven, which `diagnostics` says.
+        The policy as it is to be sent, and its tests; without these if it could not be proven, which
+        `diagnostics` says.
     """
     check_services(fleet, rendered.graph, diagnostics)
     derived = derive(fleet, rendered.graph)
@@ -90,6 +92,9 @@ def check_tailnet(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) ->
     for failure in failures(proven.policy, proven.world):
         check.wrong(f"the policy fails its own test: {failure.message}")
     check_reach(fleet, rendered.graph, stacks_of(fleet, rendered), prover, diagnostics)
+    if control == "headscale":
+        # It refuses a policy as soon as a user or tag in a test has no device (hscontrol/policy/v2).
+        return replace(proven, policy=derived.policy)
     return proven
 
 

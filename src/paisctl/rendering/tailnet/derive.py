@@ -9,7 +9,7 @@ from paisctl.diagnostics import Mark
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.tailnet import HandGrant, SshRule
 from paisctl.inventory.types import parse_duration
-from paisctl.policy.document import Grant, Policy
+from paisctl.policy.document import Grant, Policy, Test
 from paisctl.policy.world import Node, World
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.tailnet.access import Declaration, Door, Origin, declared_access, services
@@ -26,7 +26,7 @@ class Derived:
 
     `rules` has, by the place of a rule in the policy, what declared it; a rule by hand has one origin
     and no doors. `world` are the devices and people that it is about, `services` everything that
-    listens on them.
+    listens on them. `tests` were run on it, whether they are sent along with it or not.
     """
 
     policy: Policy
@@ -34,6 +34,7 @@ class Derived:
     world: World
     names: Names
     services: Mapping[Door, str]
+    tests: tuple[Test, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

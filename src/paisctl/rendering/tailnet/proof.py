@@ -64,8 +64,8 @@ class Prover:
 
     def with_tests(self) -> Derived:
         """The policy with its tests: what everybody must reach, and what nobody else may."""
-        tests = [test for subject in self.subjects for test in self._tests(subject)]
-        return replace(self.derived, policy=replace(self.derived.policy, tests=tuple(tests)))
+        tests = tuple(test for subject in self.subjects for test in self._tests(subject))
+        return replace(self.derived, policy=replace(self.derived.policy, tests=tests), tests=tests)
 
     def unreachable(self) -> Iterator[tuple[Subject, Door]]:
         """What is declared and yet not allowed."""
