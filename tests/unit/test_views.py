@@ -19,6 +19,7 @@ from paisctl.plan import (
     Disruption,
     HostPlan,
     Plan,
+    PolicyPlan,
     StackPlan,
     count,
 )
@@ -80,6 +81,15 @@ def test_a_drift_reads_from_wanted_to_what_is_on_the_host() -> None:
     ]
 
 
+def test_a_policy_is_not_on_a_host_and_what_goes_becomes_nothing() -> None:
+    of_policy = {"address": Address("tailnet", "policy", "pais"), "subject": "group:admins"}
+    mend = change(**of_policy, action=Action.MEND, before="a, b", after="a")
+    gone = change(**of_policy, action=Action.DELETE, before="a")
+    lines = human.plan(Plan(policy=PolicyPlan(changes=(mend, gone)))).splitlines()
+    assert lines[0] == "! tailnet/policy:pais  group:admins  a → a, b in force"
+    assert lines[2] == "- tailnet/policy:pais  group:admins  a"
+
+
 def test_long_values_show_where_they_differ_on_one_line() -> None:
     before, after = ("\n".join(["word"] * 40 + [each] + ["word"] * 40) for each in ("old", "new"))
     line = human.plan(plan(change(field="command", before=before, after=after))).splitlines()[0]
@@ -99,6 +109,11 @@ def test_long_values_show_where_they_differ_on_one_line() -> None:
             "Plan: 1 to change, 1 to mend on 1 of 2 hosts. 1 host could not be planned.",
         ),
         (Plan((HostPlan("k6", problem="x"),)), "No plan: 1 host could not be planned."),
+        (Plan(policy=PolicyPlan()), "Nothing to do: the access policy is as wanted."),
+        (
+            Plan((HostPlan("k6"),), PolicyPlan(notes=("left alone: 2 drift",))),
+            "Nothing to do but what is left alone.",
+        ),
     ],
 )
 def test_the_last_line_sums_up(shown: Plan, summary: str) -> None:

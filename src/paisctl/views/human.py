@@ -127,10 +127,11 @@ def headline(change: Change) -> Text:
 
 def _values(change: Change) -> str:
     before, after = _shortened(change.before, change.after)
-    if not before:
-        return after
+    if not (before and after):
+        return after or before
     if change.action is Action.MEND:
-        return f"{after} → {before} on the host"
+        where = "in force" if change.address.kind == "policy" else "on the host"
+        return f"{after} → {before} {where}"
     return f"{before} → {after}"
 
 
@@ -184,15 +185,16 @@ def _summary(plan: Plan) -> str:
     refused = f"{plural(len(plan.refused), 'stack')} refused" if plan.refused else ""
     left_out = ", ".join(part for part in (unplanned * bool(plan.problems), refused) if part)
     if not plan:
-        if len(plan.problems) == len(plan.hosts):
+        if plan.hosts and len(plan.problems) == len(plan.hosts):
             return f"No plan: {unplanned}."
-        whole = sum(not (host.problem or host.refused) for host in plan.hosts)
         rest = f"; {left_out}" if left_out else ""
         if plan.policy and plan.policy.problem:
             rest += "; the access policy could not be planned"
-        if any(note.startswith(LEFT_ALONE) for host in plan.hosts for note in host.notes):
+        if any(note.startswith(LEFT_ALONE) for note in _notes(plan)):
             return f"Nothing to do but what is left alone{rest}."
-        return f"Nothing to do: {plural(whole, 'host')} as wanted{rest}."
+        whole = sum(not (host.problem or host.refused) for host in plan.hosts)
+        what = plural(whole, "host") if plan.hosts else "the access policy is"
+        return f"Nothing to do: {what} as wanted{rest}."
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
     rest = f" {left_out}." if left_out else ""
     where = [f"on {len(plan.changing)} of {hosts}"] if plan.changing or not plan.policy else []
@@ -201,3 +203,11 @@ def _summary(plan: Plan) -> str:
     if plan.policy and plan.policy.problem:
         rest += " The access policy could not be planned."
     return f"Plan: {counts} {' and '.join(where)}.{rest}"
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    """What is said beside the changes of hosts and of the access policy."""
+    for host in plan.hosts:
+        yield from host.notes
+    if plan.policy:
+        yield from plan.policy.notes
