@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,10 @@ def create_key(server: TailscaleServer, request: Request, credential: Credential
     tags = create.get("tags") or []
     if refused := _refuse_tags(server, tags, credential):
         return refused
+    if not re.fullmatch(r"[A-Za-z0-9 -]{0,50}", wanted.get("description", "")):
+        return answer(
+            400, {"message": "description must be at most 50 letters, digits, - or blanks"}
+        )
     seconds = int(wanted.get("expirySeconds") or LONGEST_KEY)
     if not 0 < seconds <= LONGEST_KEY:
         return answer(400, {"message": "expirySeconds must be between 1 second and 90 days"})

@@ -96,12 +96,13 @@ class Selectors:
             case "any":
                 return frozenset(everybody)
             case "group":
-                return frozenset(self.policy.get("groups", {}).get(selector, ()))
+                members = self.policy.get("groups", {}).get(selector, ())
+                return frozenset(self._login(each) for each in members)
             case "user" if selector.startswith("user:*@"):
                 domain = selector.partition("@")[2]
                 return frozenset(each for each in everybody if each.endswith(f"@{domain}"))
             case "user":
-                return frozenset({selector})
+                return frozenset({self._login(selector)})
             case "autogroup":
                 return frozenset(
                     login
@@ -162,6 +163,11 @@ class Selectors:
                 raise NotServed(f"{selector}: the test server does not evaluate IP sets")
             case _:
                 return tuple(each for one in self.devices(selector) for each in one.networks)
+
+    def _login(self, name: str) -> str:
+        """The login of somebody whom Headscale's policies may also name by `name@`."""
+        known = (user.login for user in self.tailnet.users)
+        return next((each for each in known if name.endswith("@") and each.startswith(name)), name)
 
     def _routes(self) -> list[Network]:
         return [route for device in self.tailnet.members for route in device.approved]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from tests.controlplane.headscale import HeadscaleServer
 from tests.controlplane.packet_filter import PacketFilter
-from tests.unit.controlplane.household import DEVICES, LAPTOP, NAS, POLICY, USERS
+from tests.unit.controlplane.household import DEVICES, LAPTOP, NAS, POLICY, TABLET, USERS
 
 OTHER = '{"tagOwners": {"tag:nas": []}, "grants": []}'
 BAD = '{"acls": [{"action": "deny", "src": ["*"], "dst": ["*:*"]}]}'
@@ -84,7 +85,7 @@ def test_nodes_and_tags(asking: httpx.Client, headscale: HeadscaleServer) -> Non
     nodes = asking.get("/node").json()["nodes"]
     assert [each["id"] for each in nodes] == ["1", "2", "3", "4", "5", "6"]
     assert (nodes[0]["user"]["email"], nodes[3]["user"]["name"]) == (
-        "anna@example.com",
+        "owner@example.com",
         "tagged-devices",
     )
     tagged = asking.post("/node/1/tags", json={"tags": ["tag:nas"]}).json()["node"]
@@ -110,3 +111,14 @@ def test_users_and_keys(asking: httpx.Client) -> None:
 def test_nobody_without_a_key(http: httpx.Client, headscale: HeadscaleServer) -> None:
     refused = http.get(f"{headscale.url}/api/v1/policy")
     assert (refused.status_code, refused.text) == (401, "Unauthorized")
+
+
+def test_people_are_named_by_address_or_by_name(headscale: HeadscaleServer) -> None:
+    for name in ("owner@", "owner@example.com"):
+        rule = {"src": ["group:a", name], "dst": ["tag:nas"], "ip": ["22"]}
+        groups = {"group:a": ["child@"]}
+        policy = {"tagOwners": {"tag:nas": []}, "groups": groups, "grants": [rule]}
+        headscale.edit_by_hand(json.dumps(policy))
+        compiled = headscale.packet_filter()
+        assert compiled.allows(LAPTOP, NAS, 22)
+        assert compiled.allows(TABLET, NAS, 22)

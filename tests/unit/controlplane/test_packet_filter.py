@@ -11,11 +11,11 @@ from tests.controlplane.packet_filter import FilterRule, PacketFilter, compile_p
 from tests.controlplane.selectors import EVERYTHING
 from tests.controlplane.tailnet import Device, Tailnet
 from tests.unit.controlplane.household import (
-    ANNA,
     BOX,
     CHILD,
     LAPTOP,
     NAS,
+    OWNER,
     PHONE,
     ROUTER,
     TABLET,
@@ -23,7 +23,7 @@ from tests.unit.controlplane.household import (
 )
 
 BASE = {
-    "groups": {"group:admins": [ANNA], "group:empty": []},
+    "groups": {"group:admins": [OWNER], "group:empty": []},
     "hosts": {"nas": NAS, "printer": "192.168.7.9", "lan": "192.168.7.0/24"},
     "tagOwners": {"tag:nas": [], "tag:box": [], "tag:server": [], "tag:router": []},
 }
@@ -45,11 +45,11 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
     "no grants allow nothing": ({"grants": []}, LAPTOP, NAS, 22, "tcp", False),
     "no acls allow nothing": ({"acls": []}, LAPTOP, NAS, 22, "tcp", False),
     # users and groups
-    "a login is its devices": (grant(ANNA, "tag:nas"), PHONE, NAS, 22, "tcp", True),
-    "and nobody else's": (grant(ANNA, "tag:nas"), TABLET, NAS, 22, "tcp", False),
-    "a login as target": (grant("*", ANNA), TABLET, PHONE, 22, "tcp", True),
-    "tagged: no longer hers": (grant("*", ANNA), TABLET, NAS, 22, "tcp", False),
-    "tagged: not she as source": (grant(ANNA, "tag:nas"), BOX, NAS, 22, "tcp", False),
+    "a login is its devices": (grant(OWNER, "tag:nas"), PHONE, NAS, 22, "tcp", True),
+    "and nobody else's": (grant(OWNER, "tag:nas"), TABLET, NAS, 22, "tcp", False),
+    "a login as target": (grant("*", OWNER), TABLET, PHONE, 22, "tcp", True),
+    "tagged: no longer hers": (grant("*", OWNER), TABLET, NAS, 22, "tcp", False),
+    "tagged: not she as source": (grant(OWNER, "tag:nas"), BOX, NAS, 22, "tcp", False),
     "a group": (grant("group:admins", "tag:nas"), LAPTOP, NAS, 22, "tcp", True),
     "not in the group": (grant("group:admins", "tag:nas"), TABLET, NAS, 22, "tcp", False),
     "an empty group": (grant("group:empty", "tag:nas"), LAPTOP, NAS, 22, "tcp", False),
@@ -62,10 +62,10 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
     # hosts and networks
     "an alias": (grant("*", "nas"), TABLET, NAS, 22, "tcp", True),
     "an alias is one address": (grant("*", "nas"), LAPTOP6, NAS6, 22, "tcp", False),
-    "an alias of a network": (grant(ANNA, "lan"), LAPTOP, "192.168.7.9", 80, "tcp", True),
-    "beside the network": (grant(ANNA, "lan"), LAPTOP, "192.168.8.9", 80, "tcp", False),
+    "an alias of a network": (grant(OWNER, "lan"), LAPTOP, "192.168.7.9", 80, "tcp", True),
+    "beside the network": (grant(OWNER, "lan"), LAPTOP, "192.168.8.9", 80, "tcp", False),
     "a network written out": (
-        grant(ANNA, "192.168.7.0/28"),
+        grant(OWNER, "192.168.7.0/28"),
         LAPTOP,
         "192.168.7.9",
         80,
@@ -75,7 +75,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
     "an address as source": (grant(TABLET, "tag:nas"), TABLET, NAS, 22, "tcp", True),
     "a network as source": (grant("lan", "tag:nas"), "192.168.7.9", NAS, 22, "tcp", True),
     "a tag is not its routes": (grant("*", "tag:router"), LAPTOP, "192.168.7.9", 80, "tcp", False),
-    "IPv6": (grant(ANNA, "tag:nas"), LAPTOP6, NAS6, 22, "tcp", True),
+    "IPv6": (grant(OWNER, "tag:nas"), LAPTOP6, NAS6, 22, "tcp", True),
     "never across families": (grant("*", "*"), LAPTOP, NAS6, 22, "tcp", False),
     # the star
     "* is all devices": (grant("*", "*"), TABLET, NAS, 22, "tcp", True),
@@ -98,7 +98,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
     "a person is not tagged": (grant("autogroup:tagged", "tag:nas"), LAPTOP, NAS, 22, "tcp", False),
     "the owner": (grant("autogroup:owner", "tag:nas"), LAPTOP, NAS, 22, "tcp", True),
     "a child is no owner": (grant("autogroup:owner", "tag:nas"), TABLET, NAS, 22, "tcp", False),
-    "oneself": (grant(ANNA, "autogroup:self"), LAPTOP, PHONE, 22, "tcp", True),
+    "oneself": (grant(OWNER, "autogroup:self"), LAPTOP, PHONE, 22, "tcp", True),
     "oneself, not others": (
         grant("autogroup:member", "autogroup:self"),
         LAPTOP,
@@ -107,7 +107,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
         "tcp",
         False,
     ),
-    "oneself, not one's servers": (grant(ANNA, "autogroup:self"), LAPTOP, NAS, 22, "tcp", False),
+    "oneself, not one's servers": (grant(OWNER, "autogroup:self"), LAPTOP, NAS, 22, "tcp", False),
     "no exit node": (grant("*", "autogroup:internet"), LAPTOP, "1.1.1.1", 443, "tcp", False),
     # ports and protocols
     "the port": (grant("*", NAS, "443"), LAPTOP, NAS, 443, "tcp", True),
@@ -133,9 +133,9 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
         False,
     ),
     # legacy rules
-    "an ACL": (acl(ANNA, "tag:nas:22"), LAPTOP, NAS, 22, "tcp", True),
-    "an ACL's other port": (acl(ANNA, "tag:nas:22"), LAPTOP, NAS, 23, "tcp", False),
-    "a list of ports": (acl(ANNA, "tag:nas:22,80-90"), LAPTOP, NAS, 85, "tcp", True),
+    "an ACL": (acl(OWNER, "tag:nas:22"), LAPTOP, NAS, 22, "tcp", True),
+    "an ACL's other port": (acl(OWNER, "tag:nas:22"), LAPTOP, NAS, 23, "tcp", False),
+    "a list of ports": (acl(OWNER, "tag:nas:22,80-90"), LAPTOP, NAS, 85, "tcp", True),
     "an ACL's protocol": (acl("*", "nas:53", proto="udp"), LAPTOP, NAS, 53, "tcp", False),
     "an address in brackets": (acl("*", f"[{NAS6}]:22"), LAPTOP6, NAS6, 22, "tcp", True),
     "an address without brackets": (acl("*", f"{NAS6}:22"), LAPTOP6, NAS6, 22, "tcp", True),
@@ -148,7 +148,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
         True,
     ),
     "both kinds add up, this": (
-        grant(ANNA, NAS, "22") | acl(CHILD, "tag:nas:445"),
+        grant(OWNER, NAS, "22") | acl(CHILD, "tag:nas:445"),
         LAPTOP,
         NAS,
         22,
@@ -156,7 +156,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
         True,
     ),
     "both kinds add up, that": (
-        grant(ANNA, NAS, "22") | acl(CHILD, "tag:nas:445"),
+        grant(OWNER, NAS, "22") | acl(CHILD, "tag:nas:445"),
         TABLET,
         NAS,
         445,
@@ -164,7 +164,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, str, int, str, bool]] = {
         True,
     ),
     "both kinds do not mix": (
-        grant(ANNA, NAS, "22") | acl(CHILD, "tag:nas:445"),
+        grant(OWNER, NAS, "22") | acl(CHILD, "tag:nas:445"),
         TABLET,
         NAS,
         22,
@@ -201,7 +201,7 @@ def test_question(question: tuple[dict[str, Any], str, str, int, str, bool]) -> 
 def test_an_exit_node_opens_the_internet_and_nothing_private() -> None:
     exit_node = Device("exit", ("100.64.0.20",), routes=("0.0.0.0/0", "::/0"))
     tailnet = Tailnet((*TAILNET.devices, exit_node), TAILNET.users)
-    compiled = compile_policy(grant(ANNA, "autogroup:internet"), tailnet)
+    compiled = compile_policy(grant(OWNER, "autogroup:internet"), tailnet)
     assert compiled.allows(LAPTOP, "1.1.1.1", 443)
     assert not compiled.allows(LAPTOP, "192.168.7.9", 443)
     assert not compiled.allows(LAPTOP, NAS, 443)

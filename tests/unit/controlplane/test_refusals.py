@@ -10,7 +10,7 @@ import pytest
 
 from tests.controlplane.headscale import HeadscaleServer
 from tests.controlplane.server import TailscaleServer
-from tests.unit.controlplane.household import ANNA, CHILD
+from tests.unit.controlplane.household import CHILD, OWNER
 
 TAGS: dict[str, list[str]] = {"tag:server": [], "tag:client": []}
 ALL = {"src": ["*"], "dst": ["*"], "ip": ["*"]}
@@ -102,11 +102,11 @@ CAPTURED: list[tuple[dict[str, Any], str]] = [
     ),
     (ssh(dst=["srv"]) | {"hosts": {"srv": "100.64.0.9"}}, 'invalid dst "srv"'),
     (
-        {"sshTests": [{"src": ANNA, "dst": ["autogroup:internet"], "accept": ["root"]}]},
+        {"sshTests": [{"src": OWNER, "dst": ["autogroup:internet"], "accept": ["root"]}]},
         'SSH tests dst contains disallowed element "autogroup:internet"',
     ),
     (
-        {"sshTests": [{"src": ANNA, "dst": ["tag:server:22"], "accept": ["root"]}]},
+        {"sshTests": [{"src": OWNER, "dst": ["tag:server:22"], "accept": ["root"]}]},
         'SSH tests dst contains unknown tag "tag:server:22"',
     ),
 ]
@@ -155,7 +155,7 @@ def test_a_policy_is_refused(
 
 
 def check(target: str, kind: str = "accept", **more: Any) -> dict[str, Any]:
-    return {"src": ANNA, kind: [target], **more}
+    return {"src": OWNER, kind: [target], **more}
 
 
 @pytest.mark.parametrize(
@@ -174,20 +174,20 @@ def check(target: str, kind: str = "accept", **more: Any) -> dict[str, Any]:
         (check("*:80"), "single host"),
         (check("autogroup:internet:80", "deny"), "single host"),
         (check("autogroup:self:80", "deny"), "single host"),
-        (check(f"{ANNA}:80", "deny"), "single host"),
+        (check(f"{OWNER}:80", "deny"), "single host"),
         (check("lan:80", "deny"), "single host, not a CIDR range"),
         (check("tag:x:80", "deny"), "resolved to no IP addresses"),
         (check("phantom:80", "deny"), "invalid address"),
         (check("tag:server:80", src="ghost@nowhere.invalid"), "resolved to no IP addresses"),
         (check("tag:server:80", src=""), "invalid address"),
         (check("tag:server:80", proto="icmp"), "test protocol must be tcp, udp, sctp, or empty"),
-        ({"src": ANNA}, "at least one of"),
+        ({"src": OWNER}, "at least one of"),
     ],
 )
 def test_a_failing_test_fails_the_whole_file(
     http: httpx.Client, tailscale: TailscaleServer, one: dict[str, Any], error: str
 ) -> None:
-    rules = {"grants": [{"src": [ANNA], "dst": ["tag:server"], "ip": ["tcp:80"]}]}
+    rules = {"grants": [{"src": [OWNER], "dst": ["tag:server"], "ip": ["tcp:80"]}]}
     hosts = {"lan": "192.168.7.0/24"}
     good = check("tag:server:80")
     refused = post(
@@ -204,9 +204,9 @@ def test_one_who_gets_through_is_enough_to_break_a_deny(
     http: httpx.Client, tailscale: TailscaleServer
 ) -> None:
     policy = {
-        "groups": {"group:both": [ANNA, CHILD]},
+        "groups": {"group:both": [OWNER, CHILD]},
         "tagOwners": TAGS,
-        "grants": [{"src": [ANNA], "dst": ["tag:server"], "ip": ["tcp:80"]}],
+        "grants": [{"src": [OWNER], "dst": ["tag:server"], "ip": ["tcp:80"]}],
     }
     for kind, got in (("deny", "Accept"), ("accept", "Drop")):
         tests = [{"src": "group:both", kind: ["tag:server:80"]}]
@@ -215,8 +215,8 @@ def test_one_who_gets_through_is_enough_to_break_a_deny(
 
 
 def test_ssh_tests(http: httpx.Client, tailscale: TailscaleServer) -> None:
-    rules = ssh(action="check", src=[ANNA], users=["autogroup:nonroot"])
-    common = {"src": ANNA, "dst": ["tag:server"]}
+    rules = ssh(action="check", src=[OWNER], users=["autogroup:nonroot"])
+    common = {"src": OWNER, "dst": ["tag:server"]}
     for parts, held in (
         ({"check": ["pi"], "deny": ["root"]}, True),
         ({"accept": ["pi"]}, True),

@@ -14,7 +14,7 @@ import pytest
 from tests.controlplane.credentials import Credential
 from tests.controlplane.packet_filter import PacketFilter
 from tests.controlplane.server import DEFAULT_POLICY, OAUTH_CLIENT, TailscaleServer
-from tests.unit.controlplane.household import ANNA, BOX, CHILD, DEVICES, LAPTOP, NAS, POLICY, USERS
+from tests.unit.controlplane.household import BOX, CHILD, DEVICES, LAPTOP, NAS, OWNER, POLICY, USERS
 
 OTHER = '// Nothing for anybody.\n{"tagOwners": {"tag:nas": []}, "grants": []}\n'
 ACL = "/api/v2/tailnet/-/acl"
@@ -69,7 +69,7 @@ def test_details_have_warnings(asking: httpx.Client, tailscale: TailscaleServer)
 
 def test_validate_takes_a_policy_or_tests(asking: httpx.Client, tailscale: TailscaleServer) -> None:
     assert asking.post(f"{ACL}/validate", content=POLICY).json() == {}
-    good = [{"src": ANNA, "accept": ["tag:nas:22"]}]
+    good = [{"src": OWNER, "accept": ["tag:nas:22"]}]
     assert asking.post(f"{ACL}/validate", json=good).json() == {}
     bad = [{"src": CHILD, "accept": ["tag:nas:22"]}]
     told = asking.post(f"{ACL}/validate", json=bad)
@@ -127,11 +127,13 @@ def test_keys_and_users(asking: httpx.Client) -> None:
     assert key["capabilities"]["devices"]["create"] == create
     (listed,) = asking.get("/api/v2/tailnet/-/keys").json()["keys"]
     assert "key" not in listed
+    told = asking.post("/api/v2/tailnet/-/keys", json=body | {"description": "nas (new)"})
+    assert told.status_code == 400
     create["tags"] = ["tag:x"]
     assert asking.post("/api/v2/tailnet/-/keys", json=body).status_code == 400
     users = asking.get("/api/v2/tailnet/-/users", params={"role": "admin"}).json()["users"]
     assert [(each["loginName"], each["status"]) for each in users] == [
-        ("ben@example.com", "active")
+        ("admin@example.com", "active")
     ]
 
 
