@@ -43,7 +43,8 @@ from paisctl.tailnet.readback import found_out
 _NONE = "{}\n"
 _NO_POLICY = "policy not found"
 _FILE_MODE = "update is disabled for modes other than"
-_REFUSALS = ("setting policy", "verifying SSH rules", _FILE_MODE)  # what a 500 up to 0.29 begins by
+_HALF_SET = "verifying SSH rules"  # comes after the policy is in use, though it is not kept
+_REFUSALS = ("setting policy", _HALF_SET, _FILE_MODE)  # what a 500 up to 0.29 begins by
 
 _READ = Purpose("read the policy")
 _VALIDATE = Purpose("check a policy")
@@ -106,7 +107,8 @@ class Headscale:
         return (Finding("", message_of(response) or "refused, without a reason"),)
 
     def set_policy(self, text: str, etag: str) -> str:
-        if self.policy().etag != etag:
+        before = self.policy()
+        if before.etag != etag:
             raise PolicyMoved("somebody else has changed the policy in the meantime")
         try:
             response = self._send(
@@ -115,7 +117,10 @@ class Headscale:
         except OutcomeUnknown as unknown:
             return found_out(self, text, etag, unknown, self._sleep)
         if not response.is_success:
-            raise _refusal(message_of(response))
+            said = message_of(response)
+            if said.startswith(_HALF_SET):
+                self._send(_SET, "PUT", "/policy", json={"policy": before.text})
+            raise _refusal(said)
         return _etag(str(json_of(response, _SET, self.name).get("policy") or text))
 
     def devices(self) -> tuple[TailnetDevice, ...]:

@@ -103,6 +103,18 @@ def test_a_policy_that_lies_in_a_file_says_what_to_do(refusal: httpx.Response) -
     assert "policy.mode: database" in (raised.value.hint or "")
 
 
+@pytest.mark.parametrize("undone", [held(OLD), httpx.ReadTimeout("slow")])
+def test_a_policy_whose_ssh_rules_are_refused_is_taken_out_of_use(
+    undone: httpx.Response | Exception,
+) -> None:
+    refusal = grpc(500, "verifying SSH rules: no such user")
+    script = Script(held(OLD), refusal, undone)
+    with pytest.raises(OutcomeUnknown if isinstance(undone, Exception) else PolicyRefused):
+        script.headscale().set_policy(NEW, sha256(OLD))
+    assert script.asked() == [f"GET {POLICY}", f"PUT {POLICY}", f"PUT {POLICY}"]
+    assert script.body() == {"policy": OLD}
+
+
 def test_a_lost_answer_is_found_out_by_reading() -> None:
     script = Script(held(OLD), httpx.ReadTimeout("slow"), held(NEW))
     assert script.headscale().set_policy(NEW, sha256(OLD)) == sha256(NEW)

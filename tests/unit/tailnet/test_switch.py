@@ -13,7 +13,7 @@ from paisctl.errors import (
     PolicyRefused,
 )
 from paisctl.tailnet.outcome import Outcome, Progress, Result, Stage, SwitchInterrupted
-from paisctl.tailnet.record import State
+from paisctl.tailnet.record import Started, State
 from tests.unit.tailnet.fakes import BAD, HAND, NEW, OLD, Bench, once
 
 HOSTS = ("k6", "nas")
@@ -324,6 +324,36 @@ def test_a_disk_that_fills_up_after_the_set_goes_back(
     with pytest.raises(OSError, match="No space"):
         change(bench, NEW)
     assert bench.live() == OLD
+
+
+def test_a_disk_that_fills_up_while_watching_does_not_keep_from_going_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = bench.record.advance
+
+    def full(started: Started, state: State, etag: str | None = None) -> Started:
+        if state is State.GOING_BACK:
+            raise OSError(28, "No space left on device")
+        return advance(started, state, etag)
+
+    monkeypatch.setattr(bench.record, "advance", full)
+    assert change(bench, BAD).outcome is Outcome.WENT_BACK
+    assert bench.live() == OLD
+
+
+def test_an_interrupt_once_somebody_else_has_gone_back_leaves_nothing_to_do(bench: Bench) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.stage is Stage.WATCHING:
+            bench.file.write_text(OLD)
+            raise KeyboardInterrupt
+
+    switch = bench.switch()
+    object.__setattr__(switch, "listener", interrupt)
+    with pytest.raises(SwitchInterrupted) as raised:
+        switch.change_policy(NEW, bench.control.policy(), HOSTS)
+    assert raised.value.result.outcome is Outcome.WENT_BACK
+    assert bench.control.sets == [NEW]
+    assert bench.record.read() is None
 
 
 def test_a_disk_that_is_full_beforehand_means_that_nothing_is_set(
