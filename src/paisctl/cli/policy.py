@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from paisctl.pipeline import Desired
     from paisctl.plan import Plan, PolicyPlan
     from paisctl.reconcile import Scope
-    from paisctl.tailnet.outcome import Outcome, Result
+    from paisctl.tailnet.outcome import Result
 
 
 class PolicyQuestion:
@@ -74,13 +74,12 @@ def finish_policy(fleet: Fleet) -> bool:
 def put_policy_back(fleet: Fleet) -> bool:
     """End a change that was cut short, by going back; whether the old policy is in force."""
     from paisctl.tailnet.applying import go_back
-    from paisctl.tailnet.outcome import Outcome
     from paisctl.views import switch as view
 
-    return _carried_out(fleet, lambda: go_back(fleet, view.say), Outcome.WENT_BACK)
+    return _carried_out(fleet, lambda: go_back(fleet, view.say), is_way_back=True)
 
 
-def _carried_out(fleet: Fleet, change: Callable[[], Result], wanted: Outcome | None = None) -> bool:
+def _carried_out(fleet: Fleet, change: Callable[[], Result], *, is_way_back: bool = False) -> bool:
     import typer
 
     from paisctl.tailnet.applying import record_of
@@ -91,7 +90,7 @@ def _carried_out(fleet: Fleet, change: Callable[[], Result], wanted: Outcome | N
     try:
         result = change()
     except SwitchInterrupted as stopped:
-        typer.echo(view.as_text(stopped.result, folder), nl=False)
+        typer.echo(view.as_text(stopped.result, folder, is_way_back=is_way_back), nl=False)
         raise
-    typer.echo(view.as_text(result, folder), nl=False)
-    return result.outcome is (wanted or Outcome.KEPT)
+    typer.echo(view.as_text(result, folder, is_way_back=is_way_back), nl=False)
+    return result.is_old_proven if is_way_back else result.outcome is Outcome.KEPT

@@ -18,6 +18,7 @@ _VERDICTS = {
     Outcome.NOBODY_REACHED: "Not done: no host can be reached that would prove the new policy.",
     Outcome.NOT_SET: "Not done: the new policy was not set; the old one is in force.",
 }
+_BACK = "Done: the old access policy is in force."
 
 
 def say(progress: Progress) -> None:
@@ -29,17 +30,18 @@ def say(progress: Progress) -> None:
     print(visible(line), file=sys.stderr)  # noqa: T201 - progress is for stderr
 
 
-def as_text(result: Result, folder: str) -> str:
+def as_text(result: Result, folder: str, *, is_way_back: bool = False) -> str:
     """How it ended, host by host, with what to do next.
 
     Args:
         result: how it ended.
         folder: where a change that has not ended is kept.
+        is_way_back: whether the old policy was what somebody wanted.
     """
-    return render(_lines(result, folder))
+    return render(_lines(result, folder, is_way_back=is_way_back))
 
 
-def _lines(result: Result, folder: str) -> Iterator[Text]:
+def _lines(result: Result, folder: str, *, is_way_back: bool) -> Iterator[Text]:
     yield from _hosts("gone under the new policy", result.gone, "red")
     yield from _hosts(
         "not watched: it could not be reached before either", result.left_out, "yellow"
@@ -50,8 +52,10 @@ def _lines(result: Result, folder: str) -> Iterator[Text]:
         yield Text(f"  {result.problem}")
     if result.outcome is Outcome.KEPT:
         yield Text.assemble(("✓ ", "green"), f"{plural(len(result.reached), 'host')} reached anew")
-    yield Text(_VERDICTS[result.outcome], "bold")
-    yield from (Text(f"next: {line}") for line in _next(result, folder))
+    is_done = is_way_back and result.is_old_proven
+    yield Text(_BACK if is_done else _VERDICTS[result.outcome], "bold")
+    if not is_done or result.is_record_kept:
+        yield from (Text(f"next: {line}") for line in _next(result, folder))
 
 
 def _hosts(what: str, sightings: Sequence[Sighting], style: str) -> Iterator[Text]:
@@ -62,7 +66,7 @@ def _hosts(what: str, sightings: Sequence[Sighting], style: str) -> Iterator[Tex
 
 def _next(result: Result, folder: str) -> Iterator[str]:
     match result.outcome:
-        case Outcome.WENT_BACK:
+        case Outcome.WENT_BACK if result.gone:
             yield "find out which rule those hosts need: paisctl acl explain SRC HOST:22"
         case Outcome.NOT_BACK:
             yield f"paisctl acl back; the old policy is in {folder}/policy-before.hujson"
@@ -70,7 +74,7 @@ def _next(result: Result, folder: str) -> Iterator[str]:
             yield "look at what is in force now: paisctl acl plan"
         case Outcome.NOBODY_REACHED | Outcome.NOT_SET:
             yield "mend the cause, then paisctl acl apply"
-        case Outcome.KEPT:
+        case Outcome.KEPT | Outcome.WENT_BACK:
             pass
     if result.is_record_kept and result.outcome is not Outcome.NOT_BACK:
         yield "once that is settled, paisctl acl finish or paisctl acl back"
