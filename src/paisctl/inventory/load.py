@@ -51,6 +51,10 @@ class Fleet:
         """The file that keeps the secret values."""
         return self.directory / self.inventory.secrets_file
 
+    def has(self, section: str) -> bool:
+        """Whether a section is as it was written: one with mistakes in it may have been left out."""
+        return section in self.source.data or (section,) not in self.source.values
+
     def mark(self, *path: str | int) -> Mark | None:
         """Where the key at `path` in the merged inventory was written."""
         return self.source.key_mark(path)

@@ -13,7 +13,7 @@ from paisctl.inventory.tailnet import SecretName
 from paisctl.inventory.types import parse_duration
 
 # What paisctl writes itself; all other sections are taken over as they are.
-_DERIVED = ("groups", "hosts", "tagOwners", "grants", "acls", "ssh", "tests", "sshTests")
+_DERIVED = ("groups", "hosts", "tagowners", "grants", "acls", "ssh", "tests", "sshtests")
 
 
 def check_membership(fleet: Fleet, diagnostics: Diagnostics) -> None:
@@ -62,10 +62,13 @@ class _Check:
                 message = f"`{user.id}` is no login name of Tailscale"
                 hint = "it is as Tailscale shows it: name@example.com, or name@github"
                 self.error("bad-value", message, at, hint)
-            if user.allow_cloud is False and user.cloud_budget_monthly:
+            role = self.inventory.roles.get(user.role)
+            may = role.allow_cloud if role and user.allow_cloud is None else user.allow_cloud
+            if may is False and user.cloud_budget_monthly:
                 message = f"{user.id} has a budget for the cloud, but may not use it"
                 mark = self.fleet.source.mark(("users", position, "cloud_budget_monthly"))
-                self.diagnostics.warning("no-cloud", message, mark)
+                hint = "`allow_cloud: true` lets them; else take the budget out"
+                self.diagnostics.warning("no-cloud", message, mark, hint)
 
     def roles(self) -> None:
         first: dict[str, str] = {}
@@ -81,7 +84,14 @@ class _Check:
         known = [user.id for user in self.inventory.users]
         for device in self.fleet.devices.values():
             owner = device.device.owner
-            if owner is not None and owner not in known:
+            if owner is None:
+                continue
+            if device.device.isolated:
+                message = f"{device.name} is isolated, but reaches whatever {owner} may"
+                hint = "take out one of the two: a device of nobody has rules of its own"
+                mark = device.source.mark(("owner",))
+                self.diagnostics.error("isolated-owner", message, mark, hint)
+            if owner not in known and self.fleet.has("users"):
                 hint = did_you_mean(owner, known, "users")
                 mark = device.source.mark(("owner",))
                 self.diagnostics.error("unknown-user", f"unknown user `{owner}`", mark, hint)
@@ -113,12 +123,13 @@ class _Check:
                 )
             try:
                 ipaddress.ip_network(text)
-            except ValueError as error:
-                self.error("bad-value", f"`{text}` is no address and no network: {error}", at)
+            except ValueError:
+                message, hint = _instead_of_network(text)
+                self.error("bad-value", message, at, hint)
 
     def sections(self) -> None:
         for name in self.tailnet.sections:
-            if name in _DERIVED:
+            if name.lower() in _DERIVED:  # control planes take no account of case
                 message = f"the section `{name}` of the policy is written by paisctl"
                 hint = "rules by hand go under `tailnet.grants`, `tailnet.ssh` and `tailnet.hosts`"
                 self.error("derived-section", message, ("tailnet", "sections", name), hint)
@@ -152,3 +163,14 @@ def _is_safe(url: str) -> bool:
         and "@" not in url
         and (parts.scheme == "https" or (parts.scheme == "http" and is_local))
     )
+
+
+def _instead_of_network(text: str) -> tuple[str, str]:
+    """What is wrong with a text that is neither address nor network, and what to write."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        message = f"`{text}` is no address and no network"
+        return message, "write for example 192.168.1.9 or 192.168.1.0/24; names are not resolved"
+    address = text.partition("/")[0]
+    return f"`{text}` is an address within a network", f"write {network}, or {address} alone"

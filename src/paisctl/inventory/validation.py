@@ -71,6 +71,10 @@ def _report(
         message = detail["msg"].removeprefix("Value error, ")
         if kind == "string_pattern_mismatch":
             message = f"`{detail['input']}` is not a valid {_what(detail)}"
+        elif kind == "too_short":
+            message = f"{_named(path)} must not be empty"
+        elif kind == "greater_than_equal":
+            message = f"{_named(path)} must be {detail['ctx']['ge']:g} or more"
         mark = source.key_mark(path) if "[key]" in detail["loc"] else source.mark(path)
         into.error("bad-value", message, mark, _describe(model, detail))
 

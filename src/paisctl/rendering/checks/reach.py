@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import Fleet
 from paisctl.rendering.checks.stack import COMMENT, Stack
 from paisctl.rendering.graph import Graph
+from paisctl.rendering.tailnet.access import Door
 from paisctl.rendering.tailnet.proof import Prover
 
 _PORT = re.compile(r":(?P<port>[0-9]{1,5})(?![0-9.:])")
@@ -21,7 +23,9 @@ def check_reach(
 ) -> None:
     """Check what rendered files name of other devices: `address:port`, by address or by name."""
     devices = _devices(fleet)
-    listening = {(door.device, door.port): door for door in prover.doors}
+    listening: dict[tuple[str, int], list[Door]] = {}
+    for door in prover.doors:
+        listening.setdefault((door.device, door.port), []).append(door)
     nodes = {node.name: node for node in prover.derived.world.nodes}
     for stack in stacks:
         own = stack.instance.device.name
@@ -32,15 +36,15 @@ def check_reach(
             if device is None or device == own:
                 continue  # not of this fleet, or not through the tailnet
             text = f"{host}:{port}"
-            door = listening.get((device, port))
-            if door is None:
+            doors = listening.get((device, port))
+            if doors is None:
                 diagnostics.error(
                     "nobody-listens",
                     f"{stack.title} names {text}, but nothing of {device} listens on port {port}",
                     stack.blame(text) or stack.instance.mark,
                     "if it is no stack's, declare it under the device's `exports:`",
                 )
-            elif not prover.reaches(nodes[own], door):
+            elif not any(prover.reaches(nodes[own], door) for door in doors):
                 diagnostics.error(
                     "unreachable",
                     f"{stack.title} names {text}, but no rule of the access policy lets {own} "
@@ -51,12 +55,14 @@ def check_reach(
 
 
 def _devices(fleet: Fleet) -> Mapping[str, str]:
-    """Devices by all that they can be called by."""
+    """Devices by all that they can be called by; not by an address that two of them have."""
     domain = fleet.inventory.tailnet.dns_name
+    often = Counter(device.device.address for device in fleet.devices.values())
     return {
         name: device.name
         for device in fleet.devices.values()
         for name in (device.device.address, f"{device.name}.{domain}")
+        if often[name] < 2
     }
 
 

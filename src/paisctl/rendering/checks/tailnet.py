@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.load import Fleet
-from paisctl.inventory.source import Path_
-from paisctl.policy.checks import Problem, problems
+from paisctl.policy.checks import Control, problems
 from paisctl.policy.tests import failures
 from paisctl.rendering.checks.reach import check_reach
+from paisctl.rendering.checks.refused import check_refused
 from paisctl.rendering.checks.stack import stacks_of
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.render import Rendered
-from paisctl.rendering.tailnet.access import Door, is_private
+from paisctl.rendering.tailnet.access import is_private
 from paisctl.rendering.tailnet.derive import Derived, derive
-from paisctl.rendering.tailnet.proof import Prover, Widened
+from paisctl.rendering.tailnet.names import tag_of
+from paisctl.rendering.tailnet.proof import Prover
 
 _PEERS = "only the instances of its own stack may reach it"
+_MANY = 4  # things named in one message
 
 
 def check_services(fleet: Fleet, graph: Graph, diagnostics: Diagnostics) -> None:
     """Check that what roles, devices and stacks want to reach exists, and is for others."""
+    _check_tags(fleet, diagnostics)
     check = _Services(fleet, graph, diagnostics)
     check.of_roles()
     check.of_devices()
     check.of_stacks()
+
+
+def _check_tags(fleet: Fleet, diagnostics: Diagnostics) -> None:
+    """Check that no two devices, and no machine that is none, have the same tag."""
+    first: dict[str, str] = {}
+    for name, device in fleet.devices.items():
+        other = name if device.device.owner else first.setdefault(tag_of(name), name)
+        if other != name:
+            message = f"{other} and {name} would have the same tag, `{tag_of(name)}`"
+            mark = fleet.mark("devices", name)
+            diagnostics.error("duplicate-tag", message, mark, "give one of them another name")
+    for tag in fleet.inventory.tailnet.tags:
+        device_ = first.get(f"tag:{tag}", tag)
+        if device_ != tag:
+            message = f"the tag `{tag}` is that of {device_}, whose name begins with a digit"
+            mark = fleet.mark("tailnet", "tags", tag)
+            diagnostics.error("duplicate-tag", message, mark, "machines outside need another one")
 
 
 class _Services:
@@ -82,79 +102,55 @@ def check_tailnet(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) ->
     check_services(fleet, rendered.graph, diagnostics)
     derived = derive(fleet, rendered.graph)
     control = fleet.inventory.tailnet.control
-    check = _Policy(fleet, derived, diagnostics)
-    if not check.refused(problems(derived.policy, control)):
+    found = problems(derived.policy, control)
+    if found:
+        check_refused(found, fleet, derived, diagnostics)
         return derived
     prover = Prover(derived, fleet, rendered.graph)
-    proven = prover.with_tests()
-    check.proof(prover)
-    check.refused(problems(proven.policy, control))
-    for failure in failures(proven.policy, proven.world):
-        check.wrong(f"the policy fails its own test: {failure.message}")
+    _check_by_hand(prover, diagnostics)
     check_reach(fleet, rendered.graph, stacks_of(fleet, rendered), prover, diagnostics)
+    if diagnostics.errors:
+        return derived  # of which little can be proven
+    proven = prover.with_tests()
+    for message in _disproofs(prover, proven, control):
+        mark = fleet.mark("tailnet")
+        diagnostics.error("unproven-policy", message, mark, "please report this")
     if control == "headscale":
         # It refuses a policy as soon as a user or tag in a test has no device (hscontrol/policy/v2).
         return replace(proven, policy=derived.policy)
     return proven
 
 
-class _Policy:
-    def __init__(self, fleet: Fleet, derived: Derived, diagnostics: Diagnostics) -> None:
-        self.fleet = fleet
-        self.derived = derived
-        self.diagnostics = diagnostics
-
-    def refused(self, found: Sequence[Problem]) -> bool:
-        """Report what would be refused; says whether nothing would be."""
-        for problem in found:
-            message = f"the control plane would refuse the access policy: {problem.message}"
-            mark = self.fleet.source.mark(self._written(problem.path))
-            self.diagnostics.error("refused-policy", message, mark, problem.hint)
-        return not found
-
-    def proof(self, prover: Prover) -> None:
-        """Report what is declared and not allowed, and what is allowed and must not be."""
-        for subject, door in prover.unreachable():
-            self.wrong(f"{subject.selector} cannot reach {_said(door)}, which it is to")
-        for widened in prover.undeclared():
-            self.wrong(f"{widened.source} reaches {_said(widened.door)}, which nothing declares")
-        for widened in prover.widened():
-            self.widened(widened)
-
-    def widened(self, widened: Widened) -> None:
-        rule = self.derived.rules[widened.rule].by_hand
-        message = f"this rule lets {widened.source} reach {_said(widened.door)}"
+def _check_by_hand(prover: Prover, diagnostics: Diagnostics) -> None:
+    """Report what rules by hand allow although it must not be."""
+    for widened in prover.widened():
+        rule = prover.derived.rules[widened.rule].by_hand
+        what, who = _several(widened.targets), _several(widened.sources)
+        message = f"this rule opens {what} to {who}"
+        if widened.is_isolated:
+            message += ", which is isolated"
         hint = (
-            f"{widened.source} is isolated: it may reach only what is declared for it"
+            "an isolated device reaches what is declared for it and nothing else: take it out of "
+            "the rule, or declare the connection under its `connects:`"
             if widened.is_isolated
-            else f"{_PEERS}; leave it out of the rule"
+            else f"{_PEERS}: take it out of the rule"
         )
-        self.diagnostics.error("widened", message, rule.mark if rule else None, hint)
-
-    def wrong(self, message: str) -> None:
-        """What must never happen, and would be a mistake of paisctl's own."""
-        mark = self.fleet.mark("tailnet")
-        self.diagnostics.error("unproven-policy", message, mark, "please report this")
-
-    def _written(self, path: Path_) -> Path_:
-        """Where in the inventory a place in the policy was written."""
-        section, *rest = path
-        settings = self.fleet.inventory.tailnet
-        if section == "grants" and rest and isinstance(rest[0], int):
-            first = len(self.derived.policy.grants or ()) - len(settings.grants)
-            own = rest[0] - first
-            # Selectors may have been expanded, so that places in a list are not the same.
-            return ("tailnet", "grants", own, *rest[1:2]) if own >= 0 else ("tailnet",)
-        if section == "ssh" and rest:
-            return ("tailnet", "ssh", *rest[:2])
-        if section == "hosts" and rest and rest[0] in settings.hosts:
-            return ("tailnet", "hosts", *rest)
-        if section == "tagOwners" and rest:
-            return ("tailnet", "tags", str(rest[0]).removeprefix("tag:"), "owners")
-        if section == "groups":
-            return ("users",)
-        return ("tailnet", "sections", section) if section in settings.sections else ("tailnet",)
+        diagnostics.error("widened", message, rule.mark if rule else None, hint)
 
 
-def _said(door: Door) -> str:
-    return f"{door.device} {door.protocol} {door.port}"
+def _several(things: Sequence[str]) -> str:
+    more = [f"{len(things) - _MANY} more"] if len(things) > _MANY else []
+    *rest, last = [*things[:_MANY], *more]
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _disproofs(prover: Prover, proven: Derived, control: Control) -> Iterator[str]:
+    """What is wrong with a policy; that would be a mistake of paisctl's own."""
+    for subject, door in prover.unreachable():
+        yield f"{subject.selector} cannot reach {door}, which it is to"
+    for selector, door in prover.undeclared():
+        yield f"{selector} reaches {door}, which nothing declares"
+    for problem in problems(proven.policy, control):
+        yield f"the control plane would refuse it: {problem.message}"
+    for failure in failures(proven.policy, proven.world):
+        yield f"the policy fails its own test: {failure.message}"

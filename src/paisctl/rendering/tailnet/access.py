@@ -23,6 +23,9 @@ class Door:
     protocol: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.device} {self.protocol} {self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import product
+from operator import sub
 
 from paisctl.inventory.load import Fleet
-from paisctl.policy.document import Test
+from paisctl.policy.document import Grant, Test
 from paisctl.policy.evaluate import Ref, Rules
+from paisctl.policy.ports import PortSet, number_of
 from paisctl.policy.world import Node, person, tagged
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.tailnet.access import Door, door_of, is_private
@@ -17,11 +20,11 @@ from paisctl.rendering.tailnet.derive import Derived
 
 @dataclass(frozen=True, slots=True)
 class Widened:
-    """A rule that opens what must stay shut: to whom, what, and by which rule."""
+    """A rule by hand that opens what must stay shut: what, and to whom, in the inventory's words."""
 
-    source: str
-    door: Door
     rule: Ref
+    targets: tuple[str, ...]
+    sources: tuple[str, ...]
     is_isolated: bool = False
 
 
@@ -50,6 +53,7 @@ class Prover:
         self._rules = Rules(derived.policy, derived.world)
         self._nodes = {node.name: node for node in derived.world.nodes}
         self.doors = sorted(derived.services)
+        self._declared = {pair for rule in derived.rules.values() for pair in rule.access}
         self._private = frozenset(
             door_of(endpoint)
             for export, endpoints in graph.exports.items()
@@ -75,14 +79,63 @@ class Prover:
                     yield subject, door
 
     def widened(self) -> Iterator[Widened]:
-        """What is allowed although it must not be, whatever is written by hand."""
-        for subject in self.subjects:
-            for door in sorted(subject.forbidden):
-                rules = [rule for node in subject.nodes for rule in self.reaches(node, door)]
-                for rule in dict.fromkeys(rules):
-                    yield Widened(subject.selector, door, rule, subject.is_isolated)
+        """What rules by hand allow although it must not be, whoever wrote it."""
+        called = {selector: name for name, selector in self.derived.names.devices.items()}
+        for position, grant in enumerate(self.derived.policy.grants or ()):
+            place = ("grants", position)
+            if not self.derived.rules[place].by_hand:
+                continue
+            opened: dict[tuple[str, ...], list[str]] = {}
+            for door in sorted(self._opened(grant)):
+                strangers = (src for src in grant.src if (src, door) not in self._declared)
+                said = f"{door.device} ({door.protocol} {door.port})"
+                opened.setdefault(tuple(called.get(s, s) for s in strangers), []).append(said)
+            for sources, doors in opened.items():
+                if sources:
+                    yield Widened(place, tuple(doors), sources)
+            for name, device in self._fleet.devices.items():
+                reached = tuple(self._beyond(grant, name)) if device.device.isolated else ()
+                if reached:
+                    yield Widened(place, reached, (name,), is_isolated=True)
 
-    def undeclared(self) -> Iterator[Widened]:
+    def _opened(self, grant: Grant) -> set[Door]:
+        """The private doors that a rule opens to whomever it names."""
+        rules = self._alone(replace(grant, src=("*",)))
+        nodes = self._nodes
+        return {
+            door
+            for door in self._private
+            if rules.reasons(nodes[door.device], nodes[door.device], door.port, door.protocol)
+        }
+
+    def _beyond(self, grant: Grant, device: str) -> Iterator[str]:
+        """What a rule opens to an isolated device, but for what is declared for it."""
+        rules, source = self._alone(grant), self._nodes[device]
+        if not any(rules.selectors.source(src, source) for src in grant.src):
+            return
+        for node in self._nodes.values():
+            declared = [
+                PortSet.of([number_of(door.protocol)], [(door.port, door.port)])
+                for selector, door in self._declared
+                if door.device == node.name and selector == self.derived.names.devices[device]
+            ]
+            more = reduce(sub, declared, rules.ports(source, node))
+            if more and node != source:
+                yield f"{node.name} ({more})"
+        known = {host for node in self._nodes.values() for host in node.hosts}
+        for dst in grant.dst:
+            nets = [
+                n for n in rules.selectors.networks(dst) if n.num_addresses > 1 or n[0] not in known
+            ]
+            if nets and grant.ip:
+                yield f"{dst} ({rules.ports_of_network(source, dst)})"
+        yield from grant.app
+
+    def _alone(self, grant: Grant) -> Rules:
+        """A rule without all others."""
+        return Rules(replace(self.derived.policy, grants=(grant,)), self.derived.world)
+
+    def undeclared(self) -> Iterator[tuple[str, Door]]:
         """What a derived rule allows although nothing declares it: there must never be any."""
         devices = {selector: name for name, selector in self.derived.names.devices.items()}
         for position, grant in enumerate(self.derived.policy.grants or ()):
@@ -93,13 +146,12 @@ class Prover:
                 protocol, _, number = port.partition(":")
                 door = Door(devices[target], protocol, int(number))
                 if (source, door) not in rule.access:
-                    yield Widened(source, door, ("grants", position))
+                    yield source, door
 
     def _subjects(self) -> Iterator[Subject]:
         declared: dict[str, set[Door]] = {}
-        for rule in self.derived.rules.values():
-            for selector, door in rule.access:
-                declared.setdefault(selector, set()).add(door)
+        for selector, door in self._declared:
+            declared.setdefault(selector, set()).add(door)
         for group, logins in self.derived.policy.groups.items():
             nodes = tuple(map(person, logins))
             yield self._subject(group, nodes, declared.get(group, ()), everything=True)
