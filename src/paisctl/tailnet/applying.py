@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paisctl.errors import HostError, PolicyMoved, PolicyRefused
+from paisctl.errors import HostError, PaisctlError, PolicyMoved, PolicyRefused
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.types import parse_duration
 from paisctl.plan import PolicyPlan
@@ -34,6 +34,15 @@ def require_ended(fleet: Fleet) -> None:
     record = record_of(fleet)
     if record.read():
         raise record.unfinished()
+
+
+def notes_on_record(fleet: Fleet) -> tuple[str, ...]:
+    """What to say beside a plan while a change that was cut short waits to be ended."""
+    try:
+        require_ended(fleet)
+    except PaisctlError as unfinished:
+        return (f"{unfinished.message}: {unfinished.hint}",)
+    return ()
 
 
 def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:

@@ -15,7 +15,7 @@ from paisctl.policy.document import Policy, canonical, digest, document
 from paisctl.policy.text import read, stamp_of
 from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.words import AccessWords, policy_text
-from paisctl.tailnet.applying import require_ended
+from paisctl.tailnet.applying import notes_on_record, require_ended
 from paisctl.tailnet.connect import connect, find_credentials
 from paisctl.tailnet.control import ControlPlane, LivePolicy
 from paisctl.tailnet.credentials import variables
@@ -83,12 +83,14 @@ def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
 def plan_with(control: ControlPlane, fleet: Fleet, derived: Derived) -> PolicyPlan:
     """Plan on the policy in force, and have the control plane say what it thinks of the new one.
 
-    Machines that lack their tags are noted: rules would not be about them.
+    Machines that lack their tags are noted, for rules would not be about them; and so is a change
+    that was cut short and still has to be ended.
 
     Raises:
         TailnetError: it could not be asked, or would not take the policy.
     """
     plan = plan_policy(fleet.inventory.name, derived, control.policy())
+    plan = replace(plan, notes=(*notes_on_record(fleet), *plan.notes))
     if not plan.changes:
         return plan
     found = control.validate(plan.text)

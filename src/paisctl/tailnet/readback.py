@@ -45,7 +45,8 @@ def found_out(
         if fingerprint(live.text) == fingerprint(text):
             return live.etag
         if live.etag != etag:
-            raise PolicyMoved("somebody else has changed the policy in the meantime")
+            hint = "look at what changed: paisctl acl plan"
+            raise PolicyMoved("somebody else has changed the policy in the meantime", hint)
     raise OutcomeUnknown(f"{unknown.message}; the policy is still the one before")
 
 

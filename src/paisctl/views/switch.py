@@ -72,6 +72,9 @@ def _next(result: Result, folder: str) -> Iterator[str]:
             yield f"paisctl acl back; the old policy is in {folder}/policy-before.hujson"
         case Outcome.OVERTAKEN:
             yield "look at what is in force now: paisctl acl plan"
+        case Outcome.NOT_SET if result.is_record_kept:
+            yield "what it was asked may still be done; in a few minutes, paisctl acl back"
+            return
         case Outcome.NOBODY_REACHED | Outcome.NOT_SET:
             yield "mend the cause, then paisctl acl apply"
         case Outcome.KEPT | Outcome.WENT_BACK:
