@@ -71,8 +71,12 @@ def _require_devices(saved: SavedPlan, fleet: Fleet, devices: Collection[str]) -
 
 
 def replan(saved: SavedPlan, session: Session, moved: Collection[str]) -> Plan:
-    """The saved plan, with hosts that have moved or could not be read planned anew."""
+    """The saved plan, with hosts that have moved or could not be read planned anew.
+
+    The access policy is not: it is put in force as it was shown, or not at all.
+    """
     anew = {*moved, *(host.device for host in saved.plan.problems)}
     fresh = session.plan(saved.stacks, saved.scope).hosts
     by_device = {host.device: host for host in fresh if host.device in anew}
-    return Plan(tuple(by_device.get(host.device, host) for host in saved.plan.hosts))
+    hosts = tuple(by_device.get(host.device, host) for host in saved.plan.hosts)
+    return replace(saved.plan, hosts=hosts)

@@ -45,6 +45,7 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
     from paisctl import pipeline, plan_file
     from paisctl.provenance import git_revision
     from paisctl.resume import replan, resume
+    from paisctl.tailnet.applying import require_as_planned
     from paisctl.views import human
     from paisctl.views import saved_plan as view
     from paisctl.views.progress import watch_probes
@@ -55,6 +56,8 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
     if not plan and not replan_moved:
         typer.echo(human.plan(plan), nl=False)
         raise typer.Exit(int(not plan.is_whole))
+    if plan.policy and plan.policy.changes:
+        require_as_planned(fleet, plan.policy)  # before any host is touched
     with ExitStack() as open_session:
         with watch_probes() as listener:
             session = open_session.enter_context(resume(saved, fleet, listener, hosts))

@@ -23,12 +23,17 @@ def loads(text: str) -> Any:
         ValueError: it has none; says where, by line and column.
         RecursionError: it is nested too deeply.
     """
-    plain = _COMMAS.sub(_blanked, _COMMENTS.sub(_blanked, text))
+    plain = _COMMAS.sub(_blanked, uncommented(text))
     try:
         return json.loads(plain, parse_constant=_refused, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         what = error.msg[:1].lower() + error.msg[1:]
         raise ValueError(f"line {error.lineno}, column {error.colno}: {what}") from None
+
+
+def uncommented(text: str) -> str:
+    """The text with blanks for comments: all else stays at its place."""
+    return _COMMENTS.sub(_blanked, text)
 
 
 def _blanked(match: re.Match[str]) -> str:

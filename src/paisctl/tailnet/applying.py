@@ -45,6 +45,19 @@ def notes_on_record(fleet: Fleet) -> tuple[str, ...]:
     return ()
 
 
+def require_as_planned(fleet: Fleet, plan: PolicyPlan) -> None:
+    """Insist on that a plan that was made a while ago can still be carried out.
+
+    Raises:
+        PolicyMoved: somebody has changed the policy since.
+        TailnetError: the control plane cannot be asked.
+        PaisctlError: another change was cut short.
+    """
+    require_ended(fleet)
+    with connect(fleet) as control:
+        _same(control, plan)
+
+
 def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:
     """Set the policy of a plan, and go back if a host is lost by it.
 
@@ -82,7 +95,7 @@ def _same(control: ControlPlane, plan: PolicyPlan) -> LivePolicy:
     live = control.policy()
     if live.etag != plan.etag:
         raise PolicyMoved(
-            "somebody else has changed the policy since the plan was made",
+            "the policy in force has changed since the plan was made",
             "look at what changed: paisctl acl plan",
         )
     return live

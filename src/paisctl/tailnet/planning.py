@@ -181,7 +181,7 @@ def _of_tests(old: list[Any], new: list[Any]) -> _Found:
     was, now = set(map(_line, old)), set(map(_line, new))
     if was != now:
         said = f"{len(now - was)} new, {len(was - now)} gone"
-        yield Action.UPDATE, "tests", str(len(old)), str(len(new)), said, None
+        yield Action.UPDATE, "tests", "", "", said, None
 
 
 def _of_names(section: str, old: Any, new: Any) -> _Found:

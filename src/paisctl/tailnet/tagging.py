@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from paisctl.errors import BadPolicy, CredentialsRefused, TailnetError
 from paisctl.inventory.load import Fleet
 from paisctl.policy.document import digest
+from paisctl.policy.hujson import uncommented
 from paisctl.policy.text import read, stamp_of
 from paisctl.rendering.tailnet.derive import Derived
 from paisctl.tailnet.control import ControlPlane
@@ -87,8 +88,8 @@ def require_tags(control: ControlPlane, derived: Derived, tags: Collection[str])
 def _with_owners(text: str, owners: Mapping[str, tuple[str, ...]]) -> str:
     """The text with entries added where its tag owners begin, or else where it begins itself."""
     entries = "".join(f"\n    {json.dumps(t)}: {json.dumps(o)}," for t, o in owners.items())
-    found = _TAG_OWNERS.search(text)
-    if found:
-        return f"{text[: found.end()]}{entries}{text[found.end() :]}"
-    before, brace, after = text.partition("{")
-    return f'{before}{brace}\n  "tagOwners": {{{entries}\n  }},{after}'
+    plain = uncommented(text)  # the policy of a new tailnet has examples in its comments
+    found = _TAG_OWNERS.search(plain)
+    place = found.end() if found else plain.index("{") + 1
+    added = entries if found else f'\n  "tagOwners": {{{entries}\n  }},'
+    return f"{text[:place]}{added}{text[place:]}"

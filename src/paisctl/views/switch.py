@@ -18,6 +18,7 @@ _VERDICTS = {
     Outcome.NOBODY_REACHED: "Not done: no host can be reached that would prove the new policy.",
     Outcome.NOT_SET: "Not done: the new policy was not set; the old one is in force.",
 }
+_KEPT_WITHOUT_SOME = "Done: the new access policy is in force; not every host was watched."
 _BACK = "Done: the old access policy is in force."
 
 
@@ -53,9 +54,15 @@ def _lines(result: Result, folder: str, *, is_way_back: bool) -> Iterator[Text]:
     if result.outcome is Outcome.KEPT:
         yield Text.assemble(("✓ ", "green"), f"{plural(len(result.reached), 'host')} reached anew")
     is_done = is_way_back and result.is_old_proven
-    yield Text(_BACK if is_done else _VERDICTS[result.outcome], "bold")
+    yield Text(_BACK if is_done else _verdict(result), "bold")
     if not is_done or result.is_record_kept:
         yield from (Text(f"next: {line}") for line in _next(result, folder))
+
+
+def _verdict(result: Result) -> str:
+    if result.outcome is Outcome.KEPT and result.left_out:
+        return _KEPT_WITHOUT_SOME
+    return _VERDICTS[result.outcome]
 
 
 def _hosts(what: str, sightings: Sequence[Sighting], style: str) -> Iterator[Text]:
