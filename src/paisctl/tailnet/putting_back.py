@@ -72,13 +72,9 @@ class PuttingBack:
 
 def is_old(live: LivePolicy, started: Started) -> bool:
     """Whether the policy in force is the one from before the change."""
-    if live.etag == started.etag_before:
-        return True
     return fingerprint(live.text) == fingerprint(started.before)
 
 
 def is_new(live: LivePolicy, started: Started) -> bool:
     """Whether the policy in force is the one that the change has set."""
-    if is_old(live, started):
-        return False
-    return live.etag == started.etag_after or fingerprint(live.text) == started.fingerprint
+    return fingerprint(live.text) == started.fingerprint and not is_old(live, started)

@@ -102,7 +102,7 @@ class JumpingClock:
         self.time += seconds
 
     def wait(self, futures: Collection[Future[str]], seconds: float) -> None:
-        if wait(futures, timeout=0.3).not_done:
+        if wait(futures, timeout=min(0.3, seconds)).not_done:
             self.time += seconds
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from contextlib import closing
 from email.utils import formatdate
 
 import httpx
@@ -10,8 +11,9 @@ import pytest
 
 from paisctl.errors import ControlUnreachable, CredentialsRefused, TailnetError, UsageError
 from paisctl.tailnet.address import api_address, is_loopback
+from paisctl.tailnet.tailscale import Tailscale
 from tests.unit.tailnet.fakes import OLD
-from tests.unit.tailnet.script import Answer, Script, answer, hujson
+from tests.unit.tailnet.script import TOKEN, Answer, Script, answer, hujson
 
 
 def chained(error: httpx.HTTPError, cause: Exception) -> httpx.HTTPError:
@@ -182,7 +184,7 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) 
     assert is_loopback(httpx.URL("http://127.0.0.1:1"))
     assert not is_loopback(httpx.URL("https://api.tailscale.com"))
     monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
-    script = Script(hujson(OLD, "a"))
-    tailscale = script.tailscale(url="http://127.0.0.1:9")
-    assert tailscale._connection._client._mounts == {}
-    tailscale.close()
+    with closing(Tailscale(TOKEN, "http://127.0.0.1:9")) as tailscale:
+        assert tailscale._connection._client._mounts == {}
+    with closing(Tailscale(TOKEN, "https://api.tailscale.com")) as tailscale:
+        assert tailscale._connection._client._mounts != {}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from paisctl.errors import PaisctlError
+from paisctl.tailnet.readback import fingerprint
 from paisctl.tailnet.record import Record, Started, State
 
 OLD = "// Wörter und Kommentare\r\n{ /* alles */ }\n"
@@ -28,6 +29,13 @@ def test_a_change_is_read_as_it_was_kept(tmp_path: Path) -> None:
     assert started.before == OLD
     assert started.since.endswith("Z")
     assert "@" in started.who
+
+
+def test_policies_are_compared_by_what_they_say_and_other_texts_by_themselves() -> None:
+    assert fingerprint('{"grants": []} // x') == fingerprint('{\n"grants":[],}')
+    assert fingerprint('{"grants": []}') != fingerprint("{}")
+    assert fingerprint("no policy\n") == fingerprint("no policy")
+    assert fingerprint("no policy") != fingerprint("none either")
 
 
 def test_how_far_it_came_is_kept_too(tmp_path: Path) -> None:

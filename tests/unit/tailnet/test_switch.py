@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -416,8 +417,31 @@ def test_every_host_is_asked_at_the_same_time(bench: Bench) -> None:
 
 
 def test_even_a_limit_that_is_over_by_then_leaves_time_for_one_connection(bench: Bench) -> None:
-    bench.limit = 1.0
+    bench.limit, reach = 1.0, bench.reach
+
+    def slow(host: str) -> str:
+        time.sleep(0.05)
+        return reach(host)
+
+    bench.reach = slow  # type: ignore[method-assign]
     assert change(bench, NEW).outcome is Outcome.KEPT
+
+
+def test_of_a_host_that_hangs_in_the_end_the_last_real_problem_is_told(bench: Bench) -> None:
+    release, tries = threading.Event(), []
+
+    def hang(host: str) -> str:
+        if bench.live() == NEW and host == "k6":
+            tries.append(host)
+            if len(tries) > 1:
+                release.wait(20)
+            return "connection refused"
+        return ""
+
+    bench.reach = hang  # type: ignore[method-assign]
+    result = change(bench, NEW)
+    release.set()
+    assert result.gone[0].problem == "connection refused"
 
 
 def test_who_waits_is_told_what_happens(bench: Bench) -> None:

@@ -78,6 +78,7 @@ def test_there_is_nothing_to_end_before_the_record_is_whole_nor_once_it_is_remov
     bench = crashed(tmp_path, point)
     assert bench.record.read() is None
     assert bench.live() == (OLD if "whole" in point else NEW)
+    assert (bench.record.folder / "policy-before.hujson").exists()
     for end in (bench.switch().finish, bench.switch().go_back):
         with pytest.raises(PaisctlError, match="no change"):
             end()
