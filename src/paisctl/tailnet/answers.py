@@ -107,9 +107,11 @@ def _not_allowed(
     if status == HTTPStatus.UNAUTHORIZED:
         hint = "has it expired, or been revoked? tokens hold for 90 days at the most"
         return CredentialsRefused(f"{unknown}{words}", hint)
-    scope = f"an OAuth client needs the scope `{purpose.scope}`, the owner of a token a role that"
+    needed = (
+        f"an OAuth client needs the scope `{purpose.scope}`; a token, an owner with such a role"
+    )
     return CredentialsRefused(
-        f"{origin} may not {purpose.doing}{words}", f"{scope} may" if purpose.scope else None
+        f"{origin} may not {purpose.doing}{words}", needed if purpose.scope else None
     )
 
 
@@ -148,11 +150,15 @@ def json_of(response: httpx.Response, purpose: Purpose, control: str) -> dict[st
         data = None
     if isinstance(data, dict):
         return data
+    raise misfit(response, purpose, control, "JSON")
+
+
+def misfit(response: httpx.Response, purpose: Purpose, control: str, wanted: str) -> TailnetError:
+    """What to raise for an answer that is of another kind than was `wanted`."""
     kind = response.headers.get("Content-Type", "").split(";")[0] or "something"
-    message = f"asked to {purpose.doing}, {control} answered with {kind}, not with JSON"
-    raise TailnetError(
-        message, f"a proxy, or a network that wants a login? asked: {asked(response)}"
-    )
+    message = f"asked to {purpose.doing}, {control} answered with {kind}, not with {wanted}"
+    hint = f"a proxy, or a network that wants a login? asked: {asked(response)}"
+    return TailnetError(message, hint)
 
 
 def listed(data: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ class Connection:
             try:
                 response = self._client.request(method, path, auth=auth, **content)
             except httpx.HTTPError as error:
-                failure = broken(error, purpose, self._client.base_url.host)
+                failure = broken(error, purpose, self._client.base_url.netloc.decode())
                 wait = 0.0 if purpose.repeatable or isinstance(error, NEVER_SENT) else None
             else:
                 if expected(response):

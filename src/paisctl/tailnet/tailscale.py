@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from paisctl.errors import CredentialsRefused, OutcomeUnknown, PolicyRefused, TailnetError
-from paisctl.tailnet.answers import Purpose, json_of, listed
+from paisctl.tailnet.answers import Purpose, json_of, listed, misfit
 from paisctl.tailnet.connection import Connection, Sleep
 from paisctl.tailnet.control import (
     Finding,
@@ -85,8 +85,8 @@ class Tailscale:
         headers = {"Accept": "application/hujson"}  # keeps comments; plain JSON would lose them
         response = self._send(_READ, "GET", f"{self._tailnet}/acl", headers=headers)
         etag = _etag(response)
-        if not etag:
-            raise TailnetError("the policy came without an ETag; is this Tailscale's API?")
+        if not etag or "html" in response.headers.get("Content-Type", ""):
+            raise misfit(response, _READ, self.name, "a policy and its ETag")
         return LivePolicy(response.text, etag)
 
     def validate(self, text: str) -> tuple[Finding, ...]:

@@ -30,9 +30,16 @@ def test_the_policy_comes_with_its_comments_and_etag() -> None:
     assert request.headers["User-Agent"].startswith("paisctl/")
 
 
-def test_a_policy_without_an_etag_is_not_taken_for_one() -> None:
-    with pytest.raises(TailnetError, match="without an ETag"):
-        Script(httpx.Response(200, text=OLD)).tailscale().policy()
+@pytest.mark.parametrize(
+    "other",
+    [
+        httpx.Response(200, text=OLD),
+        httpx.Response(200, html="<html>Please sign in</html>", headers={"ETag": '"abc"'}),
+    ],
+)
+def test_what_comes_without_an_etag_or_as_a_web_page_is_no_policy(other: httpx.Response) -> None:
+    with pytest.raises(TailnetError, match="not with a policy and its ETag"):
+        Script(other).tailscale().policy()
 
 
 def test_the_policy_is_set_only_over_the_one_that_was_read() -> None:
