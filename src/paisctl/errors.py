@@ -4,7 +4,6 @@ PaisctlError                 has a message for a person and, where there is one,
 ├── InvalidInput             the inventory or a bundle is wrong; carries diagnostics
 ├── UsageError               the command line asks for something that does not exist
 ├── CannotEdit               a file cannot be changed in place; the hint says what to write by hand
-├── CannotEdit               a file cannot be changed in place; the hint says what to write by hand
 ├── BadPolicy                a text is no tailnet policy, or one that no control plane takes
 ├── TailnetError             the tailnet's control plane cannot be asked, or will not do it
 │   ├── ControlUnreachable   no answer that is one: no connection, too slow, overloaded, down
@@ -55,10 +54,6 @@ class InvalidInput(PaisctlError):
 
 class UsageError(PaisctlError):
     """The command line names a device, stack or file that does not exist."""
-
-
-class CannotEdit(PaisctlError):
-    """A change of a file that a person wrote cannot be made without rewriting the rest of it."""
 
 
 class CannotEdit(PaisctlError):
