@@ -110,7 +110,7 @@ class Vault:
         """
         missing = self.missing(names)
         if missing:
-            hint = "run `paisctl secrets init` to generate what is missing"
+            hint = "`paisctl secrets init` generates what it can, and names what others give"
             raise PaisctlError(f"these secrets have no value yet: {', '.join(missing)}", hint)
 
     def reveal(self, text: str) -> str:

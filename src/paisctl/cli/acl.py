@@ -220,10 +220,11 @@ def apply(context: typer.Context, *, yes: Yes = False) -> None:
     """
     from paisctl.cli.policy import set_policy
     from paisctl.plan import Plan
-    from paisctl.tailnet.applying import require_ended
+    from paisctl.tailnet.applying import require_ended, require_ours
     from paisctl.views import human
 
     desired = _desired(context)
+    require_ours(desired.fleet)
     require_ended(desired.fleet)
     policy = _over_live(desired)
     typer.echo(human.plan(Plan(policy=policy)), nl=False)

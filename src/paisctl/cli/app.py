@@ -99,7 +99,9 @@ app.add_typer(lab.app, name="lab")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run paisctl; exits with 0, 1 (failed), 64 (usage) or 130 (interrupted, or terminated)."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+            signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -60,18 +60,19 @@ def tag(
 ) -> None:
     """Give machines the tags that the access policy knows them by. Shows which, and asks.
 
-    A tagged machine belongs to nobody any more, and its key no longer expires. Rules about its owner
-    are then not about it.
+    A tagged machine belongs to nobody any more: rules about its owner are then not about it.
 
     \b
     Example:
       paisctl devices tag k6 'm7-*'
     """
+    from paisctl.tailnet.applying import require_ours
     from paisctl.tailnet.connect import connect
     from paisctl.tailnet.tagging import TAGS, compare_with_tailnet, expected_devices, require_tags
     from paisctl.views import devices as view
 
     desired = _desired(context)
+    require_ours(desired.fleet)
     chosen = _named(desired, names or ["*"])
     wanted = {each.name: each.tags for each in expected_devices(desired.fleet, desired.tailnet)}
     with connect(desired.fleet) as control:
@@ -107,10 +108,12 @@ def key(
       paisctl devices key new-pi
     """
     from paisctl.errors import UsageError
+    from paisctl.tailnet.applying import require_ours
     from paisctl.tailnet.connect import connect
     from paisctl.tailnet.tagging import expected_devices, require_tags
 
     desired = _desired(context)
+    require_ours(desired.fleet)
     _named(desired, [name])
     known = {each.name: each for each in expected_devices(desired.fleet, desired.tailnet)}
     if not known[name].tags:

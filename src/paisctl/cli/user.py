@@ -41,19 +41,30 @@ Filter = Annotated[
 @app.command("list")
 def list_(
     context: typer.Context,
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask the tailnet whether it knows them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the people with their roles, what they may reach, and their limits.
 
     \b
-    Example:
+    Examples:
       paisctl user list
+      paisctl user list --live
     """
     from paisctl import pipeline
+    from paisctl.tailnet.connect import connect
     from paisctl.views import people as view
 
-    inventory = pipeline.desire(settings(context).inventory).fleet.inventory
-    typer.echo(view.as_json(inventory) if as_json else view.as_text(inventory), nl=False)
+    fleet = pipeline.desire(settings(context).inventory).fleet
+    known = None
+    if live:
+        with connect(fleet) as control:
+            known = control.users()
+    as_ = view.as_json if as_json else view.as_text
+    typer.echo(as_(fleet.inventory, known), nl=False)
 
 
 @app.command("add")

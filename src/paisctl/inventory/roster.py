@@ -73,7 +73,7 @@ def remove(fleet: Fleet, login: str) -> list[Edit]:
     owned = [name for name, d in fleet.devices.items() if d.device.owner == login]
     if owned:
         raise UsageError(
-            f"{', '.join(owned)} belongs to {login}",
+            f"{login} owns {', '.join(owned)}",
             "give each another `owner`, or take it out of the inventory, first",
         )
     return [RemoveItem(("users",), position)]

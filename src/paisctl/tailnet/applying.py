@@ -25,6 +25,19 @@ def record_of(fleet: Fleet) -> Record:
     return Record(fleet.directory / _RECORD)
 
 
+def require_ours(fleet: Fleet) -> None:
+    """Insist on that the tailnet is the inventory's to change, as it is not for a lab.
+
+    Raises:
+        PaisctlError: it is left to others.
+    """
+    if not fleet.inventory.tailnet.policy:
+        raise PaisctlError(
+            "the inventory leaves the tailnet to others: `tailnet.policy` is false",
+            "a lab's overlay says so, to keep a rehearsal away from the real tailnet",
+        )
+
+
 def require_ended(fleet: Fleet) -> None:
     """Insist on that no change of the policy was cut short.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,40 @@ from rich.text import Text
 from paisctl.inventory.model import Inventory
 from paisctl.inventory.people import Role, User
 from paisctl.plan import PolicyPlan
+from paisctl.tailnet.control import TailnetUser
 from paisctl.views.console import render
 from paisctl.views.human import policy_lines
 from paisctl.views.json import dump
 from paisctl.views.table import table
 
 FORMAT = 1
+_HEADINGS = ("LOGIN", "ROLE", "CLOUD", "FILTER", "SERVICES", "MODELS")
 _LIMITS = ("allowed_models", "allow_cloud", "cloud_budget_monthly", "content_filter")
 _CONSOLE = "https://login.tailscale.com/admin/users"
 
 
-def as_text(inventory: Inventory) -> str:
-    """A table of the people; what they may do is their own, else their role's."""
-    rows = [_row(user, inventory.roles[user.role]) for user in inventory.users]
-    if not rows:
+def as_text(inventory: Inventory, known: Sequence[TailnetUser] | None = None) -> str:
+    """A table of the people; what they may do is their own, else their role's.
+
+    Args:
+        inventory: the people and roles.
+        known: the people of the tailnet, if it was asked.
+    """
+    if not inventory.users:
         return "nobody is in the inventory yet; add somebody: paisctl user add LOGIN --role ROLE\n"
-    return render(table(("LOGIN", "ROLE", "CLOUD", "FILTER", "SERVICES", "MODELS"), rows))
+    rows = [_row(user, inventory.roles[user.role]) for user in inventory.users]
+    if known is None:
+        return render(table(_HEADINGS, rows))
+    statuses = [_status(user, known) for user in inventory.users]
+    asked = [(row[0], status, *row[1:]) for row, status in zip(rows, statuses, strict=True)]
+    return render(table((_HEADINGS[0], "TAILNET", *_HEADINGS[1:]), asked))
+
+
+def _status(user: User, known: Sequence[TailnetUser]) -> str:
+    """What a tailnet says of a user; some control planes know no more than that they are there."""
+    login = user.id.casefold()
+    found = (each for each in known if login in map(str.casefold, (each.login, *each.aliases)))
+    return next((each.status or "known" for each in found), "unknown")
 
 
 def _row(user: User, role: Role) -> tuple[str, ...]:
@@ -44,12 +62,13 @@ def _limits(user: User, role: Role) -> dict[str, Any]:
     return {name: getattr(role, name) if own[name] is None else own[name] for name in _LIMITS}
 
 
-def as_json(inventory: Inventory) -> str:
-    """The people with all that holds for them."""
+def as_json(inventory: Inventory, known: Sequence[TailnetUser] | None = None) -> str:
+    """The people with all that holds for them; arguments as of `as_text`."""
     users = [
         {
             "id": user.id,
             "role": user.role,
+            "tailnet": None if known is None else _status(user, known),
             "group": inventory.roles[user.role].group or user.role,
             "services": list(map(str, inventory.roles[user.role].services)),
             "ssh": inventory.roles[user.role].ssh,

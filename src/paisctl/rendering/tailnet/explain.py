@@ -63,6 +63,12 @@ class Explainer:
             UsageError: one of them does not exist.
         """
         sources, doors = list(self._sources(source)), self._doors(target)
+        if not doors:
+            raise UsageError(
+                f"nothing is known to listen on {target}", f"name a port: {target}:PORT"
+            )
+        if not sources:
+            raise UsageError(f"nobody has the role {source}", "name a person or a device")
         return [self._answer(node, door) for door in doors for node in sources]
 
     def _answer(self, node: Node, door: Door) -> Answer:
@@ -80,8 +86,9 @@ class Explainer:
         user = next((u for u in self._fleet.inventory.users if u.id == node.owner), None)
         if user:
             services = self._fleet.inventory.roles[user.role].services
-            may = ", ".join(map(str, services)) or "nothing"
-            return f"the role {user.role} may use: {may}"
+            if "*" in services:
+                return f"the role {user.role} may use all exports but those for peers, and this is none"
+            return f"the role {user.role} may use: {', '.join(services) or 'nothing'}"
         if node.name in self._nodes:
             return f"nothing on {node.name} declares that it connects to it"
         return "no rule is about it"
