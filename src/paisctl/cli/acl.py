@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paisctl.cli.carry_out import Yes, confirm
-from paisctl.cli.context import settings
+from paisctl.cli.context import desired_of, settings
 
 if TYPE_CHECKING:
     from paisctl.inventory.load import Fleet
@@ -31,12 +31,6 @@ DetailedExitcode = Annotated[
 ]
 
 
-def _desired(context: typer.Context) -> Desired:
-    from paisctl import pipeline
-
-    return pipeline.desire(settings(context).inventory)
-
-
 @app.command("render")
 def render(
     context: typer.Context,
@@ -55,7 +49,7 @@ def render(
     from paisctl.policy.text import write
     from paisctl.rendering.tailnet.words import policy_text
 
-    desired = _desired(context)
+    desired = desired_of(context)
     policy = desired.tailnet.policy
     text = (
         write(policy, stamp=False)
@@ -88,7 +82,7 @@ def prove(
     from paisctl.tailnet.connect import connect
     from paisctl.views import access as view
 
-    desired = _desired(context)  # which proves it, or fails with all that is wrong
+    desired = desired_of(context)  # which proves it, or fails with all that is wrong
     typer.echo(view.proof(desired.tailnet), nl=False)
     if not live:
         return
@@ -124,7 +118,7 @@ def explain(
     from paisctl.rendering.tailnet.explain import Explainer
     from paisctl.views import access as view
 
-    desired = _desired(context)
+    desired = desired_of(context)
     answers = Explainer(desired.tailnet, desired.fleet).explain(source, target)
     typer.echo(view.explanation_json(answers) if as_json else view.explanation(answers), nl=False)
 
@@ -145,7 +139,7 @@ def pull(
     """
     from paisctl.tailnet.connect import connect
 
-    with connect(_desired(context).fleet) as control:
+    with connect(desired_of(context).fleet) as control:
         text = control.policy().text
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
@@ -174,10 +168,10 @@ def diff(
       paisctl acl diff
       paisctl acl diff policy-before.hujson   # offline
     """
-    from paisctl.tailnet.planning import plan_policy
+    from paisctl.tailnet.comparison import plan_policy
     from paisctl.views import access as view
 
-    desired = _desired(context)
+    desired = desired_of(context)
     live = _read(file) if file else _live(desired)
     plan = _usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live))
     typer.echo(view.difference_json(plan) if as_json else view.difference(plan), nl=False)
@@ -198,7 +192,7 @@ def plan(
     from paisctl.plan import Plan
     from paisctl.views import human, json
 
-    desired = _desired(context)
+    desired = desired_of(context)
     found = Plan(policy=_over_live(desired))
     typer.echo(json.plan(found) if as_json else human.plan(found), nl=False)
     if detailed_exitcode and found:
@@ -223,7 +217,7 @@ def apply(context: typer.Context, *, yes: Yes = False) -> None:
     from paisctl.tailnet.applying import require_ended, require_ours
     from paisctl.views import human
 
-    desired = _desired(context)
+    desired = desired_of(context)
     require_ours(desired.fleet)
     require_ended(desired.fleet)
     policy = _over_live(desired)

@@ -69,12 +69,10 @@ def apply(
 ) -> None:
     """Bring the hosts to what the inventory says. Shows the plan and asks first.
 
-    A saved plan was shown before: it is carried out just so and without a question, or refused as
-    a whole when a host is not as it was then.
-
+    A saved plan is carried out without a question, or refused as a whole when a host has moved.
     Hosts are changed side by side, and read again afterwards to prove it. The tailnet's access
-    policy comes last and alone; a host that it locks out brings the old one back. Exits with 0 when
-    everything was done, with 1 when something was not.
+    policy comes last and alone; a host that it locks out brings the old one back. Exits with 1 when
+    something was not done.
 
     \b
     Examples:

@@ -11,6 +11,7 @@ import typer
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from paisctl.pipeline import Desired
     from paisctl.reconcile import Scope
 
 DEFAULT = Path("inventory/pais.yaml")
@@ -49,6 +50,13 @@ def _nearest() -> Path:
 def settings(context: typer.Context) -> Settings:
     found = context.obj
     return found if isinstance(found, Settings) else Settings()
+
+
+def desired_of(context: typer.Context) -> Desired:
+    """What the inventory asks for, rendered and checked."""
+    from paisctl import pipeline
+
+    return pipeline.desire(settings(context).inventory)
 
 
 Devices = Annotated[

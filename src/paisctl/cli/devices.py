@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paisctl.cli.carry_out import Yes, confirm
-from paisctl.cli.context import seconds_of, settings
+from paisctl.cli.context import desired_of, seconds_of
 
 if TYPE_CHECKING:
     from paisctl.pipeline import Desired
@@ -36,7 +36,7 @@ def devices(
 
     if context.invoked_subcommand is not None:
         return
-    desired = _desired(context)
+    desired = desired_of(context)
     with connect(desired.fleet) as control:
         found = compare_with_tailnet(control, desired.fleet, desired.tailnet)
     number = len(desired.fleet.devices)
@@ -58,9 +58,10 @@ def tag(
     *,
     yes: Yes = False,
 ) -> None:
-    """Give machines the tags that the access policy knows them by. Shows which, and asks.
+    """Give machines the tags that the access policy knows them by. Shows what that means, and asks.
 
-    A tagged machine belongs to nobody any more: rules about its owner are then not about it.
+    A tagged machine belongs to nobody any more: rules about its owner are then not about it, and
+    under the policy in force that holds at once.
 
     \b
     Example:
@@ -68,27 +69,22 @@ def tag(
     """
     from paisctl.tailnet.applying import require_ours
     from paisctl.tailnet.connect import connect
-    from paisctl.tailnet.tagging import TAGS, compare_with_tailnet, expected_devices, require_tags
+    from paisctl.tailnet.tagging import Tagging
     from paisctl.views import devices as view
 
-    desired = _desired(context)
+    desired = desired_of(context)
     require_ours(desired.fleet)
     chosen = _named(desired, names or ["*"])
-    wanted = {each.name: each.tags for each in expected_devices(desired.fleet, desired.tailnet)}
     with connect(desired.fleet) as control:
-        found = compare_with_tailnet(control, desired.fleet, desired.tailnet)
-        wrong = [f for f in found if f.kind in TAGS and f.device in chosen and wanted[f.device]]
+        tagging = Tagging(control, desired.fleet, desired.tailnet)
+        wrong = tagging.wrong(chosen)
         if not wrong:
             typer.echo("every machine that is there has its tags")
             return
-        typer.echo(view.as_text(wrong, len(chosen)), nl=False)
+        typer.echo(view.to_tag(wrong, tagging.losses(wrong)), nl=False)
         confirm("Tag them as they should be?", yes=yes)
-        tags = sorted(tag for finding in wrong for tag in wanted[finding.device])
-        for added in require_tags(control, desired.tailnet, tags):
-            typer.echo(f"the policy now knows {added}", err=True)
-        for finding in wrong:
-            control.set_tags(finding.id, sorted(wanted[finding.device]))
-            typer.echo(f"{finding.device} is tagged {', '.join(sorted(wanted[finding.device]))}")
+        for done in tagging.tag(wrong):
+            typer.echo(done)
 
 
 @app.command("key")
@@ -101,18 +97,22 @@ def key(
 ) -> None:
     """Make a key that lets one new machine join the tailnet, authorized and tagged.
 
-    The key goes to stdout, and is shown only now.
+    The key goes to stdout, and is shown only now. Give it to the machine in a file: what stands on a
+    command line everybody on the machine can read.
 
     \b
     Example:
-      paisctl devices key new-pi
+      paisctl devices key new-pi > key
     """
     from paisctl.errors import UsageError
     from paisctl.tailnet.applying import require_ours
     from paisctl.tailnet.connect import connect
     from paisctl.tailnet.tagging import expected_devices, require_tags
 
-    desired = _desired(context)
+    seconds = int(seconds_of("--expiry", expiry))
+    if not seconds:
+        raise UsageError("--expiry: a key holds for a second at least", "write for example 1h")
+    desired = desired_of(context)
     require_ours(desired.fleet)
     _named(desired, [name])
     known = {each.name: each for each in expected_devices(desired.fleet, desired.tailnet)}
@@ -120,11 +120,13 @@ def key(
         raise UsageError(f"{name} belongs to a person", "they sign in on it themselves")
     tags = sorted(known[name].tags)
     with connect(desired.fleet) as control:
-        require_tags(control, desired.tailnet, tags)
-        made = control.make_key(tags, f"paisctl {name}", int(seconds_of("--expiry", expiry)))
+        require_tags(control, desired.fleet, desired.tailnet, tags)
+        made = control.make_key(tags, f"paisctl {name}", seconds)
     typer.echo(made.value.reveal())
     until = f" until {made.expires:%Y-%m-%d %H:%M} UTC" if made.expires else ""
-    typer.echo(f"for one machine{until}: sudo tailscale up --auth-key=KEY", err=True)
+    settings = desired.fleet.inventory.tailnet
+    server = f" --login-server={settings.url}" if settings.control == "headscale" else ""
+    typer.echo(f"for one machine{until}: sudo tailscale up --auth-key=file:KEY{server}", err=True)
 
 
 def _named(desired: Desired, patterns: list[str]) -> list[str]:
@@ -142,9 +144,3 @@ def _named(desired: Desired, patterns: list[str]) -> list[str]:
             raise UsageError(f"there is no device `{pattern}`", hint)
         chosen += matches
     return chosen
-
-
-def _desired(context: typer.Context) -> Desired:
-    from paisctl import pipeline
-
-    return pipeline.desire(settings(context).inventory)

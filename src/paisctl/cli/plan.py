@@ -59,16 +59,12 @@ def plan(
 ) -> None:
     """Show what differs between the inventory and the hosts. Changes nothing.
 
-    A plan of the whole fleet ends with the tailnet's access policy.
-
-    Signs: + create, ~ change, ! mend (the host drifted), - remove, ? not read.
-
-    Exits with 0, or with 1 when a host could not be read or a stack was refused.
+    A plan of the whole fleet ends with the tailnet's access policy. Signs: + create, ~ change, ! mend
+    (the host drifted), - remove, ? not read. Exits with 1 when something could not be planned.
 
     \b
     Examples:
       paisctl plan 'm7-*' --stack qdrant --diff
-      paisctl plan --on layer:knowledge --detailed-exitcode
       paisctl plan -o plan.json        # then: paisctl apply plan.json
     """
     from paisctl import pipeline

@@ -193,13 +193,15 @@ def _edit(
     typer.echo(view.change(path, text, new, policy, files), nl=False)
     confirm(f"Write this to {path}?", yes=yes)
     write(path, text, new)
-    typer.echo(view.to_do(after.fleet.inventory, joins=joins, leaves=leaves), err=True, nl=False)
+    following = "acl apply" if policy.changes else "apply" if files else ""
+    to_do = view.to_do(after.fleet.inventory, following, joins=joins, leaves=leaves)
+    typer.echo(to_do, err=True, nl=False)
 
 
 def _policy_change(before: Desired, after: Desired) -> PolicyPlan:
     from paisctl.rendering.tailnet.words import policy_text
+    from paisctl.tailnet.comparison import plan_policy
     from paisctl.tailnet.control import LivePolicy
-    from paisctl.tailnet.planning import plan_policy
 
     name = after.fleet.inventory.name
     return plan_policy(name, after.tailnet, LivePolicy(policy_text(name, before.tailnet), ""))

@@ -9,7 +9,7 @@ from paisctl.inventory.load import Fleet
 from paisctl.inventory.types import parse_duration
 from paisctl.plan import PolicyPlan
 from paisctl.tailnet.connect import connect
-from paisctl.tailnet.control import ControlPlane, LivePolicy
+from paisctl.tailnet.control import ControlPlane, Finding, LivePolicy
 from paisctl.tailnet.outcome import Listener, Result
 from paisctl.tailnet.record import Record
 from paisctl.tailnet.switch import Switch
@@ -58,6 +58,20 @@ def notes_on_record(fleet: Fleet) -> tuple[str, ...]:
     return ()
 
 
+def notes_on_roads(fleet: Fleet) -> tuple[str, ...]:
+    """Which hosts prove nothing about the tailnet, since they are logged in to past it."""
+    domain = fleet.inventory.tailnet.dns_name
+    past = [
+        name
+        for name, device in fleet.devices.items()
+        if device.device.deploy
+        and device.device.ssh.host not in (None, device.device.address, name, f"{name}.{domain}")
+    ]
+    if not past:
+        return ()
+    return (f"reached by their `ssh.host`, perhaps past the tailnet: {', '.join(past)}",)
+
+
 def require_as_planned(fleet: Fleet, plan: PolicyPlan) -> None:
     """Insist on that a plan that was made a while ago can still be carried out.
 
@@ -87,7 +101,7 @@ def apply_policy(fleet: Fleet, plan: PolicyPlan, listener: Listener) -> Result:
     """
     with connect(fleet) as control:
         live = _same(control, plan)
-        _require_valid(control, plan.text)
+        require_valid(control, plan.text)
         hosts = [name for name, device in fleet.devices.items() if device.device.deploy]
         return _switch(fleet, control, listener).change_policy(plan.text, live, hosts)
 
@@ -114,12 +128,21 @@ def _same(control: ControlPlane, plan: PolicyPlan) -> LivePolicy:
     return live
 
 
-def _require_valid(control: ControlPlane, text: str) -> None:
-    found = (each for each in control.validate(text) if not each.is_warning)
-    problems = tuple(map(str, found))
+def require_valid(control: ControlPlane, text: str) -> tuple[Finding, ...]:
+    """Insist on that the control plane would take a policy.
+
+    Returns:
+        Its warnings.
+
+    Raises:
+        PolicyRefused: it would not.
+    """
+    found = control.validate(text)
+    problems = tuple(str(each) for each in found if not each.is_warning)
     if problems:
         message = f"{control.name} would not take the policy: {'; '.join(problems)}"
         raise PolicyRefused(message, problems)
+    return found
 
 
 def _switch(fleet: Fleet, control: ControlPlane, listener: Listener) -> Switch:

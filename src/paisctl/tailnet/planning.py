@@ -1,63 +1,24 @@
-"""The policy that should be in force against the one that is: a plan, in rules and in access."""
+"""Asking the control plane for the policy in force, and planning on it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from paisctl.errors import BadPolicy, PaisctlError, PolicyRefused
+from paisctl.errors import PaisctlError
 from paisctl.inventory.load import Fleet
-from paisctl.plan import Action, Address, Cause, Change, Disruption, PolicyPlan
-from paisctl.policy.access import compare
-from paisctl.policy.document import Policy, canonical, digest, document
-from paisctl.policy.text import read, stamp_of
+from paisctl.plan import PolicyPlan
 from paisctl.rendering.tailnet.derive import Derived
-from paisctl.rendering.tailnet.words import AccessWords, policy_text
-from paisctl.tailnet.applying import notes_on_record, require_ended
+from paisctl.tailnet.applying import (
+    notes_on_record,
+    notes_on_roads,
+    require_ended,
+    require_valid,
+)
+from paisctl.tailnet.comparison import plan_policy
 from paisctl.tailnet.connect import connect, find_credentials
-from paisctl.tailnet.control import ControlPlane, LivePolicy
+from paisctl.tailnet.control import ControlPlane
 from paisctl.tailnet.credentials import variables
 from paisctl.tailnet.tagging import notes_on_tags
-
-_LISTS = ("grants", "acls", "ssh")  # sections of rules, whose order means nothing
-BY_HAND = "edited by hand since paisctl last wrote it"
-FOREIGN = "was not written by paisctl"
-
-
-def plan_policy(fleet: str, derived: Derived, live: LivePolicy) -> PolicyPlan:
-    """Compare the policy in force with what the inventory asks for.
-
-    Args:
-        fleet: the fleet's name.
-        derived: the policy that should be.
-        live: the one in force.
-
-    Returns:
-        A plan without changes if they are the same but for comments and the order of rules.
-    """
-    try:
-        before = read(live.text)
-    except BadPolicy as bad:
-        hint = "look at it with `paisctl acl pull`, and mend it in the admin console"
-        return PolicyPlan(problem=f"the policy in force: {bad.message}", hint=hint, etag=live.etag)
-    stamp, wanted = stamp_of(live.text), derived.policy
-    is_ours = stamp == digest(before)
-    notes = () if is_ours or is_same(before, wanted) else (_origin(stamp),)
-    if is_same(before, wanted):
-        return PolicyPlan(notes=notes, etag=live.etag)
-    cause = _cause(stamp, is_ours=is_ours, wanted=digest(wanted))
-    words = AccessWords(derived)
-    gains, losses = words.of(compare(before, wanted, derived.world, derived.world))
-    return PolicyPlan(
-        changes=tuple(_changes(fleet, before, derived, cause)),
-        gains=gains,
-        losses=losses,
-        notes=notes,
-        text=policy_text(fleet, derived),
-        etag=live.etag,
-    )
 
 
 def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
@@ -83,8 +44,8 @@ def plan_in_force(fleet: Fleet, derived: Derived) -> PolicyPlan | None:
 def plan_with(control: ControlPlane, fleet: Fleet, derived: Derived) -> PolicyPlan:
     """Plan on the policy in force, and have the control plane say what it thinks of the new one.
 
-    Machines that lack their tags are noted, for rules would not be about them; and so is a change
-    that was cut short and still has to be ended.
+    Machines that lack their tags are noted, for rules would not be about them; so are hosts that are
+    reached past the tailnet, and a change that was cut short and still has to be ended.
 
     Raises:
         TailnetError: it could not be asked, or would not take the policy.
@@ -93,122 +54,6 @@ def plan_with(control: ControlPlane, fleet: Fleet, derived: Derived) -> PolicyPl
     plan = replace(plan, notes=(*notes_on_record(fleet), *plan.notes))
     if not plan.changes:
         return plan
-    found = control.validate(plan.text)
-    problems = tuple(map(str, (each for each in found if not each.is_warning)))
-    if problems:
-        message = f"{control.name} would not take the policy: {'; '.join(problems)}"
-        raise PolicyRefused(message, problems)
-    said = (f"{control.name}: {warning}" for warning in found)
-    return replace(plan, notes=(*plan.notes, *said, *notes_on_tags(control, fleet, derived)))
-
-
-def is_same(one: Policy, other: Policy) -> bool:
-    """Whether two policies say the same: the order of rules and of tests means nothing."""
-    return _sorted(one) == _sorted(other)
-
-
-def _sorted(policy: Policy) -> dict[str, Any]:
-    parts = json.loads(canonical(policy))
-    return {
-        name: sorted(map(_line, part)) if name in (*_LISTS, "tests") else part
-        for name, part in parts.items()
-    }
-
-
-def _origin(stamp: str | None) -> str:
-    return f"the policy in force {FOREIGN if stamp is None else f'was {BY_HAND}'}"
-
-
-def _cause(stamp: str | None, *, is_ours: bool, wanted: str) -> Cause:
-    """Why they differ: the stamp tells what we wrote last."""
-    if is_ours or stamp is None:
-        return Cause.PENDING
-    return Cause.DRIFT if stamp == wanted else Cause.BOTH
-
-
-def _changes(fleet: str, before: Policy, derived: Derived, cause: Cause) -> Iterator[Change]:
-    old, new = document(before), document(derived.policy)
-    address = Address("tailnet", "policy", fleet)
-    for section in sorted({*old, *new}, key=_order):
-        if section in _LISTS:
-            found = _of_rules(section, old.get(section, []), new.get(section, []), derived)
-        elif section == "tests":
-            found = _of_tests(old.get(section, []), new.get(section, []))
-        else:
-            found = _of_names(section, old.get(section), new.get(section))
-        for action, subject, was, now, reason, mark in found:
-            sign = Action.MEND if action is Action.UPDATE and cause is not Cause.PENDING else action
-            yield Change(address, sign, subject, cause, Disruption.NONE, "", was, now, reason, mark)
-
-
-_Found = Iterator[tuple[Action, str, str, str, str, Any]]
-_ORDER = ("groups", "hosts", "tagOwners", "grants", "acls", "ssh", "tests")
-
-
-def _order(section: str) -> tuple[int, str]:
-    return (_ORDER.index(section) if section in _ORDER else len(_ORDER), section)
-
-
-def _of_rules(section: str, old: list[Any], new: list[Any], derived: Derived) -> _Found:
-    subject = {"grants": "grant", "acls": "acl", "ssh": "ssh rule"}[section]
-    was, now = set(map(_line, old)), set(map(_line, new))
-    for position, rule in enumerate(new):
-        if _line(rule) not in was:
-            origin = derived.rules[section, position]
-            yield Action.CREATE, subject, "", _rule(rule), origin.title, origin.mark
-    for rule in old:
-        if _line(rule) not in now:
-            yield (
-                Action.DELETE,
-                subject,
-                _rule(rule),
-                "",
-                "nothing in the inventory asks for it",
-                None,
-            )
-
-
-def _rule(rule: Mapping[str, Any]) -> str:
-    """A rule on one line: `group:admins → tag:k6, tag:nas (tcp:22)`."""
-    sides = (", ".join(map(str, rule.get(side) or ["?"])) for side in ("src", "dst"))
-    rest = {name: value for name, value in rule.items() if name not in ("src", "dst", "action")}
-    ports = ", ".join(rest.pop("ip", ()))
-    said = [ports, *(f"{name} {_inline(value)}" for name, value in rest.items())]
-    return f"{' → '.join(sides)} ({'; '.join(filter(None, said))})"
-
-
-def _of_tests(old: list[Any], new: list[Any]) -> _Found:
-    was, now = set(map(_line, old)), set(map(_line, new))
-    if was != now:
-        said = f"{len(now - was)} new, {len(was - now)} gone"
-        yield Action.UPDATE, "tests", "", "", said, None
-
-
-def _of_names(section: str, old: Any, new: Any) -> _Found:
-    """Sections that are mappings, name by name; what is none of these as a whole."""
-    if not isinstance(old or {}, dict) or not isinstance(new or {}, dict):
-        yield _difference(section, _inline(old), _inline(new))
-        return
-    alike: dict[tuple[str, str], list[str]] = {}
-    for name in sorted({*(old or {}), *(new or {})}):
-        was, now = (old or {}).get(name), (new or {}).get(name)
-        if was != now:
-            alike.setdefault((_inline(was), _inline(now)), []).append(name)
-    for (was, now), names in alike.items():
-        subject = ", ".join(names) if section == "groups" else f"{section} {', '.join(names)}"
-        yield _difference(subject, was, now)
-
-
-def _difference(subject: str, was: str, now: str) -> tuple[Action, str, str, str, str, None]:
-    action = Action.UPDATE if was and now else Action.CREATE if now else Action.DELETE
-    return action, subject, was, now, "people and devices of the inventory", None
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value) or "nobody"
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    warnings = (f"{control.name}: {each}" for each in require_valid(control, plan.text))
+    tags = notes_on_tags(control, fleet, derived)
+    return replace(plan, notes=(*plan.notes, *warnings, *tags, *notes_on_roads(fleet)))

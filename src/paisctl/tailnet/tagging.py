@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from paisctl.errors import BadPolicy, CredentialsRefused, TailnetError
 from paisctl.inventory.load import Fleet
-from paisctl.policy.document import digest
+from paisctl.policy.access import compare
+from paisctl.policy.document import Policy, digest
 from paisctl.policy.hujson import uncommented
 from paisctl.policy.text import read, stamp_of
+from paisctl.policy.world import Node, World
 from paisctl.rendering.tailnet.derive import Derived
-from paisctl.tailnet.control import ControlPlane
+from paisctl.rendering.tailnet.words import AccessWords
+from paisctl.tailnet.applying import require_ended
+from paisctl.tailnet.control import ControlPlane, LivePolicy, TailnetDevice
 from paisctl.tailnet.devices import DeviceFinding, Expected, Kind, compare_devices
 
 TAGS = (Kind.UNTAGGED, Kind.WRONG_TAGS)
@@ -51,7 +55,65 @@ def notes_on_tags(control: ControlPlane, fleet: Fleet, derived: Derived) -> tupl
     return (f"no rule is about {listed} until their tags are set: first `paisctl devices tag`",)
 
 
-def require_tags(control: ControlPlane, derived: Derived, tags: Collection[str]) -> tuple[str, ...]:
+class Tagging:
+    """Giving machines the tags that the policy knows them by.
+
+    Args:
+        control: the control plane.
+        fleet: the devices.
+        derived: the policy that should be.
+    """
+
+    def __init__(self, control: ControlPlane, fleet: Fleet, derived: Derived) -> None:
+        self._control, self._fleet, self._derived = control, fleet, derived
+        self._machines = control.devices()
+        expected = expected_devices(fleet, derived)
+        self._tags = {device.name: device.tags for device in expected}
+        self._found = compare_devices(expected, self._machines, datetime.now(UTC))
+
+    def wrong(self, devices: Collection[str]) -> list[DeviceFinding]:
+        """Which of some devices do not carry the tags that they should."""
+        return [
+            f
+            for f in self._found
+            if f.kind in TAGS and f.device in devices and self._tags[f.device]
+        ]
+
+    def losses(self, wrong: Sequence[DeviceFinding]) -> tuple[str, ...]:
+        """Who will no longer reach what, under the policy in force, as soon as these are tagged."""
+        devices = {finding.id: finding.device for finding in wrong}
+        now, then = (
+            World(tuple(self._node(machine, devices, is_tagged=t) for machine in self._machines))
+            for t in (False, True)
+        )
+        policy = _in_force(self._control)[0]
+        lost = (c for c in compare(policy, policy, now, then) if c.target in devices.values())
+        return AccessWords(self._derived).of(lost)[1]
+
+    def _node(self, machine: TailnetDevice, devices: Mapping[str, str], *, is_tagged: bool) -> Node:
+        name = devices.get(machine.id, machine.name)
+        is_changed = is_tagged and machine.id in devices
+        tags = self._tags[name] if is_changed else frozenset(machine.tags)
+        return Node(name, machine.addresses, tags, machine.user)
+
+    def tag(self, wrong: Sequence[DeviceFinding]) -> Iterator[str]:
+        """Tag machines, and say of each what was done; the policy comes to know the tags first.
+
+        Raises:
+            TailnetError: what was not said was not done.
+        """
+        tags = sorted(tag for finding in wrong for tag in self._tags[finding.device])
+        for added in require_tags(self._control, self._fleet, self._derived, tags):
+            yield f"the policy now knows {added}"
+        for finding in wrong:
+            wanted = sorted(self._tags[finding.device])
+            self._control.set_tags(finding.id, wanted)
+            yield f"{finding.device} is tagged {', '.join(wanted)}"
+
+
+def require_tags(
+    control: ControlPlane, fleet: Fleet, derived: Derived, tags: Collection[str]
+) -> tuple[str, ...]:
     """Have the policy in force know some tags, which no machine can be given before.
 
     A policy that paisctl has written gets them by `paisctl acl apply`. To another one their owners
@@ -62,12 +124,10 @@ def require_tags(control: ControlPlane, derived: Derived, tags: Collection[str])
 
     Raises:
         TailnetError: it has to be done by hand, or by `paisctl acl apply`.
+        PaisctlError: a change of the policy was cut short.
     """
-    live = control.policy()
-    try:
-        policy = read(live.text)
-    except BadPolicy as bad:
-        raise TailnetError(f"the policy in force: {bad.message}") from bad
+    require_ended(fleet)
+    policy, live = _in_force(control)
     missing = {t: derived.policy.tag_owners[t] for t in tags if t not in policy.tag_owners}
     if not missing:
         return ()
@@ -93,3 +153,11 @@ def _with_owners(text: str, owners: Mapping[str, tuple[str, ...]]) -> str:
     place = found.end() if found else plain.index("{") + 1
     added = entries if found else f'\n  "tagOwners": {{{entries}\n  }},'
     return f"{text[:place]}{added}{text[place:]}"
+
+
+def _in_force(control: ControlPlane) -> tuple[Policy, LivePolicy]:
+    live = control.policy()
+    try:
+        return read(live.text), live
+    except BadPolicy as bad:
+        raise TailnetError(f"the policy in force: {bad.message}") from bad

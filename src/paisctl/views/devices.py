@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.text import Text
+
 from paisctl.tailnet.devices import DeviceFinding
 from paisctl.views.console import plural, render
 from paisctl.views.json import dump
@@ -18,6 +20,17 @@ def as_text(found: Sequence[DeviceFinding], number: int) -> str:
         return f"{plural(number, 'device')} are in the tailnet as in the inventory\n"
     rows = [(finding.device, finding.message) for finding in found]
     return render(table(("DEVICE", "WHAT"), rows))
+
+
+def to_tag(wrong: Sequence[DeviceFinding], losses: Sequence[str]) -> str:
+    """What is about to be tagged, and who loses what by it at once."""
+    lines = [*table(("DEVICE", "WHAT"), [(each.device, each.message) for each in wrong]), Text()]
+    if losses:
+        lines.append(Text("  under the policy in force, as soon as they are tagged:"))
+        lines += [Text(f"  - {words}", "red") for words in losses]
+    else:
+        lines.append(Text("  under the policy in force, nobody loses access to them"))
+    return render(lines)
 
 
 def as_json(found: Sequence[DeviceFinding]) -> str:

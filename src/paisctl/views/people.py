@@ -108,9 +108,9 @@ def _changed(
         yield Text(f"~ {file} is rendered differently", "yellow")
 
 
-def to_do(inventory: Inventory, *, joins: str = "", leaves: str = "") -> str:
-    """What is left to do, by paisctl and by hand elsewhere."""
-    lines = ["written; next: paisctl acl apply"]
+def to_do(inventory: Inventory, following: str, *, joins: str = "", leaves: str = "") -> str:
+    """What is left to do: by paisctl, with the command `following` if there is one, and by hand."""
+    lines = [f"written; next: paisctl {following}" if following else "written"]
     is_tailscale = inventory.tailnet.control == "tailscale"
     if joins:
         how = f"invite them at {_CONSOLE}" if is_tailscale else "`headscale users create`"
