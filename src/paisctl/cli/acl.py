@@ -12,9 +12,6 @@ from paisctl.cli.context import desired_of, settings
 
 if TYPE_CHECKING:
     from paisctl.inventory.load import Fleet
-    from paisctl.pipeline import Desired
-    from paisctl.plan import PolicyPlan
-    from paisctl.tailnet.control import LivePolicy
 
 app = typer.Typer(
     help="The tailnet's access policy: derived from the inventory, proven, applied.",
@@ -105,9 +102,16 @@ def explain(
             metavar="DST[:PORT]",
         ),
     ],
+    *,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also ask the control plane which rules are about each port."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say which rule and which line of the inventory let SRC reach DST, or why nothing does.
+
+    With --live the control plane says the same of the policy as it would be; it changes nothing.
 
     \b
     Examples:
@@ -115,12 +119,15 @@ def explain(
       paisctl acl explain rpi5-1 litellm
       paisctl acl explain mac-mini k6:6335
     """
+    from paisctl.cli.policy import previews
     from paisctl.rendering.tailnet.explain import Explainer
     from paisctl.views import access as view
 
     desired = desired_of(context)
     answers = Explainer(desired.tailnet, desired.fleet).explain(source, target)
-    typer.echo(view.explanation_json(answers) if as_json else view.explanation(answers), nl=False)
+    matches = previews(desired, answers) if live else {}
+    shown = view.explanation_json if as_json else view.explanation
+    typer.echo(shown(answers, matches), nl=False)
 
 
 @app.command("pull")
@@ -168,12 +175,13 @@ def diff(
       paisctl acl diff
       paisctl acl diff policy-before.hujson   # offline
     """
+    from paisctl.cli.policy import policy_in_force, policy_of, usable
     from paisctl.tailnet.comparison import plan_policy
     from paisctl.views import access as view
 
     desired = desired_of(context)
-    live = _read(file) if file else _live(desired)
-    plan = _usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live))
+    live = policy_of(file) if file else policy_in_force(desired)
+    plan = usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live))
     typer.echo(view.difference_json(plan) if as_json else view.difference(plan), nl=False)
 
 
@@ -189,11 +197,12 @@ def plan(
     Example:
       paisctl acl plan --detailed-exitcode
     """
+    from paisctl.cli.policy import plan_over_policy_in_force
     from paisctl.plan import Plan
     from paisctl.views import human, json
 
     desired = desired_of(context)
-    found = Plan(policy=_over_live(desired))
+    found = Plan(policy=plan_over_policy_in_force(desired))
     typer.echo(json.plan(found) if as_json else human.plan(found), nl=False)
     if detailed_exitcode and found:
         raise typer.Exit(3 if found.is_drift_only else 2)
@@ -212,7 +221,7 @@ def apply(context: typer.Context, *, yes: Yes = False) -> None:
     Example:
       paisctl acl apply
     """
-    from paisctl.cli.policy import set_policy
+    from paisctl.cli.policy import plan_over_policy_in_force, set_policy
     from paisctl.plan import Plan
     from paisctl.tailnet.applying import require_ended, require_ours
     from paisctl.views import human
@@ -220,7 +229,7 @@ def apply(context: typer.Context, *, yes: Yes = False) -> None:
     desired = desired_of(context)
     require_ours(desired.fleet)
     require_ended(desired.fleet)
-    policy = _over_live(desired)
+    policy = plan_over_policy_in_force(desired)
     typer.echo(human.plan(Plan(policy=policy)), nl=False)
     if policy.changes:
         confirm("Put this policy in force?", yes=yes)
@@ -258,37 +267,3 @@ def _fleet(context: typer.Context) -> Fleet:
     from paisctl import pipeline
 
     return pipeline.read_fleet(settings(context).inventory)
-
-
-def _live(desired: Desired) -> LivePolicy:
-    from paisctl.tailnet.connect import connect
-
-    with connect(desired.fleet) as control:
-        return control.policy()
-
-
-def _read(file: Path) -> LivePolicy:
-    from paisctl.errors import UsageError
-    from paisctl.tailnet.control import LivePolicy
-
-    if not file.is_file():
-        raise UsageError(f"there is no file {file}", "save one: paisctl acl pull -o FILE")
-    return LivePolicy(file.read_text("utf-8"), "")
-
-
-def _over_live(desired: Desired) -> PolicyPlan:
-    """The plan over the policy in force, if the control plane would take the new one."""
-    from paisctl.tailnet.connect import connect
-    from paisctl.tailnet.planning import plan_with
-
-    with connect(desired.fleet) as control:
-        return _usable(plan_with(control, desired.fleet, desired.tailnet))
-
-
-def _usable(plan: PolicyPlan) -> PolicyPlan:
-    """Insist on that the other policy could be read."""
-    from paisctl.errors import PaisctlError
-
-    if plan.problem:
-        raise PaisctlError(plan.problem, plan.hint)
-    return plan

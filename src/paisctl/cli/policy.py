@@ -1,10 +1,11 @@
-"""The tailnet's access policy beside the hosts: asked for meanwhile, applied last and alone."""
+"""The tailnet's access policy: asked for while hosts are read, applied last and alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from paisctl.pipeline import Desired
     from paisctl.plan import Plan, PolicyPlan
     from paisctl.reconcile import Scope
+    from paisctl.rendering.tailnet.access import Door
+    from paisctl.rendering.tailnet.explain import Answer
+    from paisctl.tailnet.control import LivePolicy, Match
     from paisctl.tailnet.outcome import Result
 
 
@@ -94,3 +98,53 @@ def _carried_out(fleet: Fleet, change: Callable[[], Result], *, is_way_back: boo
         raise
     typer.echo(view.as_text(result, folder, is_way_back=is_way_back), nl=False)
     return result.is_old_proven if is_way_back else result.outcome is Outcome.KEPT
+
+
+def previews(desired: Desired, answers: Sequence[Answer]) -> dict[Door, Sequence[Match]]:
+    """What the control plane finds of the derived policy that is about each port asked for."""
+    from paisctl.rendering.tailnet.words import policy_text
+    from paisctl.tailnet.connect import connect
+
+    fleet, text = desired.fleet, policy_text(desired.fleet.inventory.name, desired.tailnet)
+    doors = dict.fromkeys(answer.door for answer in answers)
+    with connect(fleet) as control:
+        return {
+            door: control.preview(
+                text, "ipport", f"{fleet.devices[door.device].device.address}:{door.port}"
+            )
+            for door in doors
+        }
+
+
+def policy_in_force(desired: Desired) -> LivePolicy:
+    from paisctl.tailnet.connect import connect
+
+    with connect(desired.fleet) as control:
+        return control.policy()
+
+
+def policy_of(file: Path) -> LivePolicy:
+    from paisctl.errors import UsageError
+    from paisctl.tailnet.control import LivePolicy
+
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", "save one: paisctl acl pull -o FILE")
+    return LivePolicy(file.read_text("utf-8"), "")
+
+
+def plan_over_policy_in_force(desired: Desired) -> PolicyPlan:
+    """The plan over the policy in force, if the control plane would take the new one."""
+    from paisctl.tailnet.connect import connect
+    from paisctl.tailnet.planning import plan_with
+
+    with connect(desired.fleet) as control:
+        return usable(plan_with(control, desired.fleet, desired.tailnet))
+
+
+def usable(plan: PolicyPlan) -> PolicyPlan:
+    """Insist on that the other policy could be read."""
+    from paisctl.errors import PaisctlError
+
+    if plan.problem:
+        raise PaisctlError(plan.problem, plan.hint)
+    return plan

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.text import Text
 
 from paisctl.diagnostics import Mark
 from paisctl.plan import PolicyPlan
+from paisctl.rendering.tailnet.access import Door
 from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.explain import Answer
-from paisctl.tailnet.control import Finding
+from paisctl.tailnet.control import Finding, Match
 from paisctl.views.console import plural, render, visible
 from paisctl.views.excerpt import shown_path
 from paisctl.views.human import access_lines
@@ -20,12 +22,21 @@ from paisctl.views.json import dump
 FORMAT = 1
 
 
-def explanation(answers: Sequence[Answer]) -> str:
-    """Answers, those that are allowed with the rules and the lines of the inventory behind them."""
-    return render(_explained(answers))
+Previews = Mapping[Door, Sequence[Match]]
+_UNASKED: Previews = MappingProxyType({})
 
 
-def _explained(answers: Sequence[Answer]) -> Iterator[Text]:
+def explanation(answers: Sequence[Answer], previews: Previews = _UNASKED) -> str:
+    """Answers, those that are allowed with the rules and the lines of the inventory behind them.
+
+    Args:
+        answers: of the policy as it would be.
+        previews: what the control plane says is about the same ports, if it was asked.
+    """
+    return render(_explained(answers, previews))
+
+
+def _explained(answers: Sequence[Answer], previews: Previews) -> Iterator[Text]:
     for answer in answers:
         door = answer.door
         service = f" ({answer.service})" if answer.service else ""
@@ -45,14 +56,17 @@ def _explained(answers: Sequence[Answer]) -> Iterator[Text]:
             mark = reason.origin.mark
             where = f"{shown_path(mark.file)}:{mark.line}: " if mark else ""
             yield Text(f"      {where}{reason.origin.words}", "dim")
+        for match in previews.get(door, ()):
+            yield Text(f"    the control plane, line {match.line}: {', '.join(match.users)}", "dim")
 
 
-def explanation_json(answers: Sequence[Answer]) -> str:
-    """The answers for programs."""
-    return dump({"format": FORMAT, "answers": [_answer(answer) for answer in answers]})
+def explanation_json(answers: Sequence[Answer], previews: Previews = _UNASKED) -> str:
+    """The same for programs."""
+    found = [_answer(answer, previews.get(answer.door)) for answer in answers]
+    return dump({"format": FORMAT, "answers": found})
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Answer, matches: Sequence[Match] | None) -> dict[str, Any]:
     return {
         "source": answer.source,
         "device": answer.door.device,
@@ -71,6 +85,9 @@ def _answer(answer: Answer) -> dict[str, Any]:
             }
             for reason in answer.reasons
         ],
+        "control": None
+        if matches is None
+        else [{"users": list(match.users), "line": match.line} for match in matches],
     }
 
 
