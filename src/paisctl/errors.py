@@ -87,6 +87,13 @@ class PolicyRefused(TailnetError):
 class PolicyMoved(TailnetError):
     """Somebody else has changed the policy since it was read."""
 
+    def __init__(
+        self,
+        message: str = "somebody else has changed the policy in the meantime",
+        hint: str = "look at what changed: paisctl acl plan",
+    ) -> None:
+        super().__init__(message, hint)
+
 
 class OutcomeUnknown(TailnetError):
     """A request was sent and no answer came: it may have been carried out, or may be yet."""

@@ -84,8 +84,7 @@ def refused(
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return _not_allowed(status, purpose, f"{control} does not accept {origin}", origin, words)
     if status == HTTPStatus.PRECONDITION_FAILED:
-        hint = "look at what changed: paisctl acl plan"
-        return PolicyMoved("somebody else has changed the policy in the meantime", hint)
+        return PolicyMoved()
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         after = response.headers.get("Retry-After", "")
         wait = f"it asks to wait {after} s" if after.isdigit() else "wait a minute"

@@ -109,8 +109,7 @@ class Headscale:
     def set_policy(self, text: str, etag: str) -> str:
         before = self.policy()
         if before.etag != etag:
-            hint = "look at what changed: paisctl acl plan"
-            raise PolicyMoved("somebody else has changed the policy in the meantime", hint)
+            raise PolicyMoved
         try:
             response = self._send(
                 _SET, "PUT", "/policy", expected=_is_settled, json={"policy": text}

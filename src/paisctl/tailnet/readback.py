@@ -45,8 +45,7 @@ def found_out(
         if fingerprint(live.text) == fingerprint(text):
             return live.etag
         if live.etag != etag:
-            hint = "look at what changed: paisctl acl plan"
-            raise PolicyMoved("somebody else has changed the policy in the meantime", hint)
+            raise PolicyMoved
     raise OutcomeUnknown(f"{unknown.message}; the policy is still the one before")
 
 

@@ -59,7 +59,7 @@ class FileControl:
     def set_policy(self, text: str, etag: str) -> str:
         self.before_set(text)
         if hashlib.sha256(self.file.read_bytes()).hexdigest() != etag:
-            raise PolicyMoved("somebody else has changed the policy in the meantime")
+            raise PolicyMoved
         self.file.write_text(text)
         self.sets.append(text)
         self.after_set(text)

@@ -71,8 +71,9 @@ def test_the_policy_is_read_again_right_before_it_is_set() -> None:
 
 def test_somebody_elses_change_is_not_overwritten() -> None:
     script = Script(held(HAND))
-    with pytest.raises(PolicyMoved):
+    with pytest.raises(PolicyMoved, match="somebody else") as raised:
         script.headscale().set_policy(NEW, sha256(OLD))
+    assert "paisctl acl plan" in (raised.value.hint or "")
     assert script.asked() == [f"GET {POLICY}"]
 
 

@@ -59,6 +59,12 @@ def test_somebody_elses_change_is_not_overwritten() -> None:
     assert len(script.requests) == 1
 
 
+def test_whoever_finds_that_the_policy_has_moved_says_where_to_look() -> None:
+    assert PolicyMoved().message.startswith("somebody else")
+    assert PolicyMoved("in other words").hint == PolicyMoved().hint
+    assert "paisctl acl plan" in (PolicyMoved().hint or "")
+
+
 def test_a_refused_policy_comes_with_every_reason() -> None:
     data = [{"user": "tag:k6", "errors": ['address "nas:22": want: Accept, got: Drop']}]
     script = Script(answer(400, {"message": "test(s) failed", "data": data}))
