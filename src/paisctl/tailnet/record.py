@@ -100,11 +100,8 @@ class Record:
         self.folder.chmod(0o700)
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
             yield
-        except BlockingIOError:
-            message = "another paisctl is changing the policy at this moment"
-            raise PaisctlError(message, "wait until it has ended") from None
         finally:
             os.close(descriptor)
 
@@ -165,6 +162,14 @@ class Record:
         message = f"the record of a change of the policy, {self.folder / _CHANGE}, is damaged"
         hint = f"the old policy may be in {self.folder / _POLICY}; look, then remove {_CHANGE}"
         return PaisctlError(message, hint)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        message = "another paisctl is changing the policy at this moment"
+        raise PaisctlError(message, "wait until it has ended") from None
 
 
 def _bytes(started: Started) -> bytes:

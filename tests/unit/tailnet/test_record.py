@@ -79,6 +79,16 @@ def test_only_one_at_a_time_changes_the_policy(tmp_path: Path) -> None:
         pass
 
 
+def test_what_blocks_in_the_middle_of_a_change_is_not_taken_for_another_one(
+    tmp_path: Path,
+) -> None:
+    record = Record(tmp_path)
+    with pytest.raises(BlockingIOError), record.alone():
+        raise BlockingIOError(11, "write could not complete without blocking")
+    with record.alone():
+        pass
+
+
 def test_nothing_is_left_when_it_is_removed(tmp_path: Path) -> None:
     record, _ = begun(tmp_path)
     record.remove()
