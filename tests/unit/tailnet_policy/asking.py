@@ -42,14 +42,22 @@ def machines(fleet: Fleet) -> tuple[Device, ...]:
         for name, each in fleet.devices.items()
     ]
     phones = [
-        Device(user.id, (f"100.100.{n // 200}.{n % 200 + 1}",), user=user.id)
+        Device(user.id, _addresses(1, n), user=user.id)
         for n, user in enumerate(fleet.inventory.users)
     ]
     others = [
-        Device(f"tag:{name}", (f"100.101.0.{n + 1}",), (f"tag:{name}",))
+        Device(f"tag:{name}", _addresses(2, n), (f"tag:{name}",))
         for n, name in enumerate(fleet.inventory.tailnet.tags)
     ]
     return (*devices, *phones, *others)
+
+
+def _addresses(high: int, number: int) -> tuple[str, str]:
+    """Of both families, as all that joins a tailnet has them."""
+    return (
+        f"100.{100 + high}.{number // 200}.{number % 200 + 1}",
+        f"fd7a:115c:a1e0:{high}::{number:x}",
+    )
 
 
 class Asked:

@@ -81,23 +81,27 @@ class _Places:
     def hint(self, problem: Problem) -> str | None:
         """What to do about it, where the inventory says more of it than the policy."""
         section, *rest = problem.path
-        if section not in ("grants", "ssh") or len(rest) < 2:
-            is_empty = "can not both be empty" in problem.message
-            return 'say which ports are opened: `ip: ["443"]`' if is_empty else problem.hint
-        name = str(self._value(problem.path)) if rest[1] in ("src", "dst") else ""
-        device, _, port = name.rpartition(":")
-        owner = self._fleet.devices[name].device.owner if name in self._fleet.devices else None
-        if owner and section == "ssh":
-            return f"{name} belongs to {owner}: rules of SSH name people's devices by their login"
-        if device in self._fleet.devices and port:
-            return f'ports have a place of their own: dst: [{device}], ip: ["{port}"]'
-        if "host not found" in problem.message:
-            known = {*self._fleet.devices, *self._settings.hosts}
-            return did_you_mean(name, known, "devices and hosts")
+        if section in ("grants", "ssh") and len(rest) > 1 and rest[1] in ("src", "dst"):
+            return self._hint_of_name(problem, str(section), str(self._value(problem.path)))
+        is_empty = "can not both be empty" in problem.message
+        return 'say which ports are opened: `ip: ["443"]`' if is_empty else problem.hint
+
+    def _hint_of_name(self, problem: Problem, section: str, name: str) -> str | None:
+        if " not found" not in problem.message:
+            owner = self._fleet.devices[name].device.owner if name in self._fleet.devices else None
+            is_personal = section == "ssh" and owner
+            how = f"{name} belongs to {owner}: rules of SSH name people's devices by their login"
+            return how if is_personal else problem.hint
+        kind, _, rest = name.rpartition(":")
+        if kind in self._fleet.devices:
+            return f'ports have a place of their own: dst: [{kind}], ip: ["{rest}"]'
+        if kind == "tag" and rest in self._fleet.inventory.tags:
+            return f"no device carries the tag `{rest}`"
         empty = {self._derived.names.group(role): role for role in self._derived.names.roles}
-        if "group not found" in problem.message and name in empty:
+        if name in empty:
             return f"nobody has the role `{empty[name]}`, so that it has no group"
-        return problem.hint
+        known = {*self._fleet.devices, *self._settings.hosts}
+        return problem.hint if kind else did_you_mean(name, known, "devices and hosts")
 
 
 def _is_of_rule(rest: Sequence[Any]) -> bool:

@@ -153,7 +153,9 @@ class Prover:
         for selector, door in self._declared:
             declared.setdefault(selector, set()).add(door)
         for group, logins in self.derived.policy.groups.items():
-            nodes = tuple(map(person, logins))
+            # Their devices are asked, too: one may reach more than its owner, by a rule of its own.
+            owned = (node for node in self._nodes.values() if node.owner in logins)
+            nodes = (*map(person, logins), *owned)
             yield self._subject(group, nodes, declared.get(group, ()), everything=True)
         for name, device in self._fleet.devices.items():
             selector = self.derived.names.devices[name]
@@ -170,7 +172,7 @@ class Prover:
     def _subject(
         self, selector: str, nodes: tuple[Node, ...], wanted: Collection[Door], *, everything: bool
     ) -> Subject:
-        own = {node.name for node in nodes}
+        own = {node.name for node in nodes if len(nodes) == 1}
         is_isolated = any(
             node.name in self._fleet.devices and self._fleet.devices[node.name].device.isolated
             for node in nodes
@@ -183,7 +185,7 @@ class Prover:
         return Subject(selector, nodes, reached, forbidden, asked, is_isolated)
 
     def _tests(self, subject: Subject) -> Iterator[Test]:
-        """One test per protocol: a test asks for one, and says nothing about others."""
+        """One test per protocol: one that names none asks whether either of TCP and UDP passes."""
         for protocol in ("tcp", "udp"):
             accept, deny = [], []
             for door in subject.asked:
@@ -193,8 +195,7 @@ class Prover:
                 is_open = [bool(self.reaches(node, door)) for node in subject.nodes]
                 if door in subject.wanted:
                     accept.append(target)
-                elif door in subject.forbidden or not any(is_open):
+                elif not any(is_open):
                     deny.append(target)
             if accept or deny:
-                proto = "" if protocol == "tcp" else protocol
-                yield Test(subject.selector, tuple(accept), tuple(deny), proto)
+                yield Test(subject.selector, tuple(accept), tuple(deny), protocol)
