@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from paisctl.codec import Unfit, decode, encode
 from paisctl.errors import PaisctlError, UsageError
+from paisctl.private_file import write_private
 from paisctl.saved_plan import SAVE_ANEW, SavedPlan, digest_of
 
 DOCUMENT, FORMAT = "paisctl plan", 1
@@ -86,14 +85,7 @@ def read(path: Path) -> SavedPlan:
 
 def write(saved: SavedPlan, path: Path) -> None:
     """Write a plan, whole or not at all. Only its owner may read it: it tells of the network."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(as_text(saved))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    write_private(path, as_text(saved).encode("ascii"))
 
 
 def require_writable(path: Path) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets as random_source
 import stat
@@ -23,6 +22,7 @@ from typing import Any, Literal
 import yaml
 
 from paisctl.errors import PaisctlError
+from paisctl.private_file import write_private
 
 # Private-use characters: no inventory or template has reason to hold them, YAML lets them pass.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -233,18 +233,7 @@ def init_secrets(path: Path, lengths: Mapping[str, int]) -> list[str]:
         return []
     values = dict(vault.values) | {name: random_source.token_hex(lengths[name]) for name in new}
     values[_DIGEST_KEY] = vault.key or random_source.token_hex(32)
-    _write_private(path, values)
-    return new
-
-
-def _write_private(path: Path, values: Mapping[str, str]) -> None:
-    """Write with mode 0600 from the first byte, and replace the old file only when whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     heading = "# Secret values. Never commit this file; keep a copy in a password manager.\n"
-    text = heading + yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    text = heading + yaml.safe_dump(values, sort_keys=True, allow_unicode=True)
+    write_private(path, text.encode())
+    return new

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from paisctl.errors import PaisctlError
+from paisctl.private_file import sync_folder, write_private
 
 _FORMAT = 1
 _POLICY, _CHANGE = "policy-before.hujson", "change.json"
@@ -116,42 +117,22 @@ class Record:
         since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         who = f"{getpass.getuser()}@{socket.gethostname()}"
         started = Started(control, since, who, before, etag, "", fingerprint, hosts, State.SETTING)
-        self._write(_POLICY, before.encode())
-        self._write(_CHANGE, _bytes(started))
+        write_private(self.folder / _POLICY, before.encode())
+        write_private(self.folder / _CHANGE, _bytes(started))
         return started
 
     def advance(self, started: Started, state: State, etag_after: str | None = None) -> Started:
         """Keep how far the change has come."""
         etag = started.etag_after if etag_after is None else etag_after
         started = replace(started, state=state, etag_after=etag)
-        self._write(_CHANGE, _bytes(started))
+        write_private(self.folder / _CHANGE, _bytes(started))
         return started
 
     def remove(self) -> None:
         """Forget the change: it is certain which policy is in force, and that it is wanted."""
         (self.folder / _CHANGE).unlink(missing_ok=True)
-        self._sync()  # first of all, so that no record is left that has lost its policy
+        sync_folder(self.folder)  # first of all, so that no record is left that has lost its policy
         (self.folder / _POLICY).unlink(missing_ok=True)
-
-    def _write(self, name: str, content: bytes) -> None:
-        """Write a file so that after a crash it is there as a whole, or as it was before."""
-        temporary = self.folder / f".{name}"
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.folder / name)
-        self._sync()
-
-    def _sync(self) -> None:
-        """Have the names on disk, too."""
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def unfinished(self) -> PaisctlError:
         """What to say to whoever wants to begin a change while another waits to be ended."""

@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
+from paisctl.private_file import write_private
 from paisctl.tailnet.outcome import Progress, Stage
 from paisctl.tailnet.record import Record
 from tests.unit.tailnet.fakes import BAD, NEW, OLD, Bench
@@ -20,10 +22,12 @@ def arm(bench: Bench, point: str) -> str:
     """Have the process die at a point; returns the policy to set."""
     control, record = bench.control, bench.record
     if point == "before the record is whole":
-        write = record._write
-        record._write = lambda name, content: (  # type: ignore[method-assign]
-            die() if name == "change.json" else write(name, content)
-        )
+        patch(
+            "paisctl.tailnet.record.write_private",
+            lambda path, content: (
+                die() if path.name == "change.json" else write_private(path, content)
+            ),
+        ).start()
     elif point == "before the set":
         control.before_set = die
     elif point == "set, not answered":
@@ -43,7 +47,7 @@ def arm(bench: Bench, point: str) -> str:
 
 def forget(record: Record) -> None:
     """Remove a record, and die in between."""
-    record._sync = die  # type: ignore[method-assign]
+    patch("paisctl.tailnet.record.sync_folder", die).start()
     Record.remove(record)
 
 

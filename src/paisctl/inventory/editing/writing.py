@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from paisctl.errors import CannotEdit
+from paisctl.private_file import sync_folder
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -52,7 +53,7 @@ def _replace(target: Path, path: Path, old_text: str, new_text: str) -> None:
     except BaseException:
         temporary.unlink()
         raise
-    _keep_name(target.parent)
+    sync_folder(target.parent)
 
 
 def _require_same(target: Path, known: bytes, path: Path) -> None:
@@ -70,12 +71,3 @@ def _take_owner(descriptor: int, known: os.stat_result, path: Path) -> None:
     except PermissionError:
         message = f"cannot write {path}: it would no longer belong to its owner and group"
         raise CannotEdit(message, "run this as its owner, or edit it by hand") from None
-
-
-def _keep_name(folder: Path) -> None:
-    """Have the new name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
