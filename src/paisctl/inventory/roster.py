@@ -70,6 +70,7 @@ def remove(fleet: Fleet, login: str) -> list[Edit]:
         UsageError: there is no such user, or a device belongs to them.
     """
     position = _require(fleet, login)
+    login = fleet.inventory.users[position].id
     owned = [name for name, d in fleet.devices.items() if d.device.owner == login]
     if owned:
         raise UsageError(

@@ -11,6 +11,7 @@ from paisctl.errors import UsageError
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.types import parse_port
 from paisctl.policy.evaluate import Ref, Rules
+from paisctl.policy.ports import number_of
 from paisctl.policy.world import Node, person, tagged
 from paisctl.rendering.tailnet.access import Door, Origin
 from paisctl.rendering.tailnet.derive import Derived
@@ -155,13 +156,14 @@ class Explainer:
             raise UsageError(f"there is no device or service `{name}`", hint)
         if not port:
             return [door for door in services if door.device == device]
-        named = [d for d, called in services.items() if d.device == device and port in called]
+        named = [d for d, called in services.items() if d.device == device and _is(port, called)]
         return named or [self._port(device, port)]
 
     def _port(self, device: str, text: str) -> Door:
         number, _, protocol = text.partition("/")
         try:
             port = parse_port(int(number) if number.isdecimal() else number)
+            number_of(protocol or "tcp")
         except ValueError as error:
             raise UsageError(
                 str(error), "write DEVICE:PORT, DEVICE:PORT/udp or DEVICE:SERVICE"
@@ -175,3 +177,8 @@ class Explainer:
             return short
         node = self._by_address(name)
         return node.name if node and node.name in self._nodes else None
+
+
+def _is(name: str, called: str) -> bool:
+    """Whether a port that is called something, or has several names, may be meant by a name."""
+    return any(name in (each, *each.split()) for each in called.split(" or "))
