@@ -11,7 +11,6 @@ import pytest
 
 from paisctl.tailnet.headscale import Headscale
 from paisctl.tailnet.tailscale import Tailscale
-from tests.cli.conftest import Session
 from tests.cli.tailnet.site import Door, QuickClock, Site
 from tests.controlplane.headscale import API_KEY as HEADSCALE_KEY
 from tests.controlplane.headscale import HeadscaleServer
@@ -22,12 +21,12 @@ Begin = Callable[[TailscaleServer | HeadscaleServer], Site]
 
 
 @pytest.fixture
-def begin(reference: Path, session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
+def begin(reference: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
     """Sets up the reference fleet's project for a control plane; no host and no waiting."""
     sites: list[Site] = []
 
     def set_up(server: TailscaleServer | HeadscaleServer) -> Site:
-        site = Site(reference, server, session)
+        site = Site(reference, server)
         site.connect()
         sites.append(site)
         monkeypatch.setattr("paisctl.tailnet.applying.SshTransport", partial(Door, site))

@@ -16,13 +16,15 @@ import yaml
 from paisctl.cli.app import run
 from paisctl.errors import HostUnreachable
 from paisctl.transports import SshSettings
-from tests.cli.conftest import Session
+from tests.cli.conftest import SNAPSHOTS
 from tests.controlplane.headscale import API_KEY as HEADSCALE_KEY
 from tests.controlplane.headscale import HeadscaleServer
 from tests.controlplane.server import API_KEY, OAUTH_CLIENT, TailscaleServer
+from tests.golden_files import expect
 from tests.simulated.tailnet import lets_in
 
 SECRETS = (API_KEY, HEADSCALE_KEY, OAUTH_CLIENT.secret)
+_SECONDS = re.compile(r"\b[0-9]+\.[0-9] s\b")
 _JOIN_KEY = re.compile(r"(ts|hs)key-auth-\w+-notasecret")
 
 
@@ -57,7 +59,6 @@ class Site:
 
     here: Path
     server: TailscaleServer | HeadscaleServer
-    session: Session
     lost: set[str] = field(default_factory=set)  # machines that refuse whoever connects
     pauses: list[float] = field(default_factory=list)  # seconds that the client wanted to wait
     asked: int = 0  # requests before the command that was last run
@@ -94,11 +95,21 @@ class Site:
         )
 
     def say(self, name: str, *lines: str) -> str:
-        """Run command lines, compare what they say with a snapshot; no secret is in it."""
-        self.asked = len(self.server.requests)
-        said = self.session(name, *lines)
-        self._check(said)
-        return said
+        """Run command lines in a row and compare what they say with a snapshot."""
+        since = len(self.server.requests)
+        text = "\n".join(self._transcript(line) for line in lines)
+        for what, shown in ((str(self.here), "/here"), (self.server.url, "http://127.0.0.1:PORT")):
+            text = text.replace(what.removeprefix("http://"), shown.removeprefix("http://"))
+        text = _SECONDS.sub("N s", text)
+        expect(SNAPSHOTS / f"{name}.txt", text)
+        self.asked = since
+        return text
+
+    def _transcript(self, line: str) -> str:
+        said = self.run(line)
+        streams = (("stdout", said.out), ("stderr", said.err))
+        shown = [f"--- {name}\n{text}" for name, text in streams if text]
+        return "".join([f"$ {line}\n", *shown, f"--- exit {said.status}\n"])
 
     def run(self, line: str) -> Said:
         """Run one command line; no secret is in what it says."""
