@@ -44,6 +44,7 @@ from tests.properties.strategies import as_yaml
 
 BASE = Path(__file__).parents[1] / "cases" / "lint" / "base"
 PAIS = (BASE / "pais.yaml").read_bytes()
+PEOPLE = (Path(__file__).parent / "people.yaml").read_bytes()
 # The files of the project that a person edits, but for the inventory itself.
 PARTS = ["stacks/store/bundle.yaml", "stacks/store/compose.yaml.j2", "stacks/front/front.ini.j2"]
 SECONDS, MEMORY = 40, 1024**3  # what one file may cost at most, on a slow machine
@@ -93,6 +94,37 @@ def test_any_bytes_of_an_inventory_are_answered(project: Path, changes: Any) -> 
 def test_any_bytes_of_an_overlay_are_answered(project: Path, changes: Any) -> None:
     (project / "over.yaml").write_bytes(edited(PAIS, changes))
     answer(project, "pais.yaml", "over.yaml")
+
+
+def test_there_is_nothing_wrong_with_the_people_before(project: Path) -> None:
+    (project / "people.yaml").write_bytes(PEOPLE)
+    found = answer(project, "pais.yaml", "people.yaml")
+    assert not list(found), view.as_text(found, [])
+
+
+@effort(120)
+@given(changes=edits)
+def test_any_bytes_about_people_and_the_tailnet_are_answered(project: Path, changes: Any) -> None:
+    (project / "people.yaml").write_bytes(edited(PEOPLE, changes))
+    answer(project, "pais.yaml", "people.yaml")
+
+
+def test_a_value_of_any_type_about_people_is_answered(project: Path) -> None:
+    data = yaml.load(PEOPLE, Loader=yaml.CSafeLoader)
+    for number, path in enumerate(paths(data)):
+        for wrong in WRONG if EFFORT > 1 else [WRONG[(number + n) % len(WRONG)] for n in (0, 5)]:
+            (project / "people.yaml").write_text(as_yaml(replaced(data, path, wrong)), "utf-8")
+            answer(project, "pais.yaml", "people.yaml")
+
+
+@pytest.mark.parametrize("number", range(len(SCRAPS)))
+def test_a_scrap_in_every_line_about_people_is_answered(project: Path, number: int) -> None:
+    lines = PEOPLE.split(b"\n")
+    for at in range(number % 5, len(lines), 1 if EFFORT > 1 else 5):
+        key, colon, _ = lines[at].partition(b":")
+        changed = [*lines[:at], key + colon + b" " + SCRAPS[number], *lines[at + 1 :]]
+        (project / "people.yaml").write_bytes(b"\n".join(changed))
+        answer(project, "pais.yaml", "people.yaml")
 
 
 @pytest.mark.parametrize("part", PARTS)
