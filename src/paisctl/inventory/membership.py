@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import urllib.parse
 from collections.abc import Iterable
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.source import Path_
 from paisctl.inventory.tailnet import SecretName
-from paisctl.inventory.types import parse_duration
+from paisctl.inventory.types import parse_api_url, parse_duration
 
 # What paisctl writes itself; all other sections are taken over as they are.
 _DERIVED = ("groups", "hosts", "tagowners", "grants", "acls", "ssh", "tests", "sshtests")
@@ -140,29 +139,15 @@ class _Check:
         for key, secret in named.items():
             if isinstance(secret, SecretName) and secret.secret not in self.inventory.secrets:
                 self.unknown("secret", secret.secret, (*at, key), self.inventory.secrets)
-        url = self.tailnet.url
-        if url is not None and not _is_safe(url):
-            message = f"`{url}` is no address of an API: https://HOST"
-            hint = "credentials travel to it; http:// is for this machine alone"
-            self.error("bad-value", message, ("tailnet", "url"), hint)
+        if self.tailnet.url is not None:
+            try:
+                parse_api_url(self.tailnet.url)
+            except ValueError as error:
+                self.error("bad-value", str(error), ("tailnet", "url"))
         switch = self.tailnet.switch
         if parse_duration(switch.settle) >= parse_duration(switch.limit):
             message = f"`settle` ({switch.settle}) leaves nothing of `limit` ({switch.limit})"
             self.error("bad-value", message, ("tailnet", "switch", "settle"))
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    is_local = host in ("localhost", "127.0.0.1", "::1")
-    return (
-        bool(host)
-        and "@" not in url
-        and (parts.scheme == "https" or (parts.scheme == "http" and is_local))
-    )
 
 
 def _instead_of_network(text: str) -> tuple[str, str]:

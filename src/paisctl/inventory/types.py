@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -12,6 +13,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|ns|h|m|s))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)")
 _NANOSECONDS = {"h": 3600e9, "m": 60e9, "s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
+# What would not be sent, or not as it is written: query, fragment, blanks, and what urllib drops.
+_NOT_IN_URL = re.compile(r"[?#\\\s\x00-\x1f\x7f]")
 _INT64 = 2**63  # Docker counts bytes and nanoseconds in 64 bits
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -86,6 +89,41 @@ def parse_address(value: Any) -> str:
     except ValueError:
         hint = "write an IP address such as 100.64.0.11; names do not resolve in containers"
         raise ValueError(f"`{value}` is not an address; {hint}") from None
+
+
+def parse_api_url(value: str) -> str:
+    """The address of an API that credentials are sent to: TLS, but for one on this machine.
+
+    Raises:
+        ValueError: it is no such address, has more to it than host, port and path, or would send
+            credentials in the clear; a password in it is not repeated.
+    """
+    text = value.strip()
+    unfit = ValueError(f"`{text}` is no address of an API; write `https://HOST`")
+    try:
+        parts = urllib.parse.urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise unfit from None
+    if "@" in parts.netloc:
+        hint = "credentials belong in the environment, or are a secret of the inventory"
+        raise ValueError(f"the address of the API holds a password; {hint}")
+    if parts.scheme not in ("http", "https") or not host or _NOT_IN_URL.search(text):
+        raise unfit
+    if parts.scheme == "http" and not is_loopback(host):
+        hint = "write `https://`; `http://` is for this machine alone"
+        raise ValueError(f"`{text}` would send credentials unencrypted: {hint}")
+    return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, without asking DNS."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 SIZE_SCHEMA = {

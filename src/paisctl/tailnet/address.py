@@ -1,12 +1,11 @@
-"""Where a control plane's API may be: TLS everywhere, but for one on this machine."""
+"""Where a control plane's API is."""
 
 from __future__ import annotations
-
-import ipaddress
 
 import httpx
 
 from paisctl.errors import UsageError
+from paisctl.inventory.types import parse_api_url
 
 
 def api_address(url: str, path: str) -> httpx.URL:
@@ -17,28 +16,10 @@ def api_address(url: str, path: str) -> httpx.URL:
         path: what is added to it: `/api/v2`.
 
     Raises:
-        UsageError: it is no `https://` address, holds a password, or would send one in the clear.
+        UsageError: credentials may not be sent there; `parse_api_url` says why not.
     """
     try:
-        address = httpx.URL(url.strip())
-    except (httpx.InvalidURL, ValueError):
-        raise UsageError(f"`{url}` is no address of a control plane") from None
-    if address.userinfo:
-        hint = "give the credential in the environment or as a secret of the inventory"
-        raise UsageError("the address of the control plane holds a password", hint)
-    if address.scheme not in ("http", "https") or not address.host or address.query:
-        raise UsageError(f"`{url}` is no address of a control plane", "write `https://NAME`")
-    if address.scheme == "http" and not is_loopback(address):
-        hint = "write `https://`; `http://` is for this machine alone"
-        raise UsageError(f"`{url}` would send the credential unencrypted", hint)
+        address = httpx.URL(parse_api_url(url))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UsageError(f"the control plane cannot be asked: {error}") from None
     return address.copy_with(path=address.path.rstrip("/") + path)
-
-
-def is_loopback(address: httpx.URL) -> bool:
-    """Whether an address is on this machine, without asking DNS."""
-    if address.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address.host).is_loopback
-    except ValueError:
-        return False

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from paisctl import __version__
-from paisctl.tailnet.address import api_address, is_loopback
+from paisctl.inventory.types import is_loopback
+from paisctl.tailnet.address import api_address
 from paisctl.tailnet.answers import NEVER_SENT, Purpose, broken, message_of, refused
 from paisctl.tailnet.credentials import mask
 from paisctl.tailnet.hidden import Hidden
@@ -57,7 +58,7 @@ class Connection:
             timeout=_TIMEOUT,
             transport=transport,
             headers={"User-Agent": f"paisctl/{__version__}"},
-            trust_env=not is_loopback(base),  # a proxy is not asked for this machine
+            trust_env=not is_loopback(base.host),  # a proxy is not asked for this machine
         )
 
     def send(

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from paisctl.errors import ControlUnreachable, CredentialsRefused, TailnetError, UsageError
-from paisctl.tailnet.address import api_address, is_loopback
+from paisctl.inventory.types import is_loopback
+from paisctl.tailnet.address import api_address
 from paisctl.tailnet.tailscale import Tailscale
 from tests.unit.tailnet.fakes import OLD
 from tests.unit.tailnet.script import TOKEN, Answer, Script, answer, hujson
@@ -156,6 +157,12 @@ def test_a_redirect_is_not_followed_with_the_credential() -> None:
         "api.tailscale.com",
         "https://",
         "https://example.com/?key=1",
+        "https://example.com/#key",
+        "https://example.com?",
+        "https://@example.com",
+        "https://exam\tple.com",
+        "https://example.com\\@127.0.0.1",
+        "https://example.com:99999",
         "https://exa mple.com:x",
         "",
     ],
@@ -174,6 +181,9 @@ def test_a_credential_is_not_sent_to_just_any_address(url: str) -> None:
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v2"),
         ("http://[::1]:8080", "http://[::1]:8080/api/v2"),
         ("http://localhost", "http://localhost/api/v2"),
+        ("http://127.0.0.2", "http://127.0.0.2/api/v2"),
+        ("https://example.com/@home", "https://example.com/@home/api/v2"),
+        (" https://example.com ", "https://example.com/api/v2"),
     ],
 )
 def test_addresses_that_are_safe(url: str, address: str) -> None:
@@ -181,8 +191,8 @@ def test_addresses_that_are_safe(url: str, address: str) -> None:
 
 
 def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_loopback(httpx.URL("http://127.0.0.1:1"))
-    assert not is_loopback(httpx.URL("https://api.tailscale.com"))
+    assert is_loopback("127.0.0.1")
+    assert not is_loopback("api.tailscale.com")
     monkeypatch.setenv("HTTP_PROXY", "http://192.0.2.1:3128")
     with closing(Tailscale(TOKEN, "http://127.0.0.1:9")) as tailscale:
         assert tailscale._connection._client._mounts == {}
