@@ -21,7 +21,6 @@ from paisctl.errors import (
 
 # The connection never stood, so nothing was carried out.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_LONGEST = 300  # characters of an answer that are repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +121,8 @@ def asked(response: httpx.Response) -> str:
 def message_of(response: httpx.Response) -> str:
     """What an answer says of itself, on one line; empty for web pages and the like.
 
+    It may repeat a credential: for messages there is `Connection.said`.
+
     Tailscale says `message`, Headscale up to 0.29 `message`, too, and after it `detail` with
     `errors` (RFC 9457).
     """
@@ -134,7 +135,7 @@ def message_of(response: httpx.Response) -> str:
     message = data.get("message") or data.get("detail") or data.get("error_description")
     details = [message, *(error.get("message") for error in listed(data, "errors"))]
     texts = dict.fromkeys(" ".join(str(text).split()) for text in details if text)
-    return ": ".join(texts)[:_LONGEST]
+    return ": ".join(texts)
 
 
 def json_of(response: httpx.Response, purpose: Purpose, control: str) -> dict[str, Any]:

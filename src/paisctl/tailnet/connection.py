@@ -19,6 +19,7 @@ from paisctl.tailnet.hidden import Hidden
 
 _PAUSES = (1.0, 2.0, 4.0)  # seconds between attempts
 _PATIENCE = 60.0  # seconds that a control plane may ask us to wait
+_LONGEST = 300  # characters of an answer that are repeated
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 Sleep = Callable[[float], None]
@@ -53,6 +54,7 @@ class Connection:
         base = api_address(url, path)
         self.control = control
         self._origin, self._secrets, self._sleep = origin, secrets, sleep
+        self._bearer: Hidden | None = None
         self._client = httpx.Client(
             base_url=base,
             timeout=_TIMEOUT,
@@ -84,7 +86,7 @@ class Connection:
             TailnetError: there is no answer, or not one that was expected.
         """
         auth = None if bearer is None else _Bearer(bearer)
-        secrets = self._secrets if bearer is None else (*self._secrets, bearer)
+        self._bearer = bearer or self._bearer
         for pause in (*_PAUSES, None):
             try:
                 response = self._client.request(method, path, auth=auth, **content)
@@ -94,13 +96,21 @@ class Connection:
             else:
                 if expected(response):
                     return response
-                said = mask(message_of(response), secrets)
+                said = self.said(response)
                 failure = refused(response, purpose, self.control, self._origin, said)
                 wait = _worth_waiting(response, purpose)
             if pause is None or wait is None:
                 break
             self._sleep(max(pause, wait))
         raise failure
+
+    def said(self, response: httpx.Response) -> str:
+        """What an answer says of itself, fit for a message: short, on one line, and masked."""
+        return self.masked(message_of(response))[:_LONGEST]
+
+    def masked(self, text: str) -> str:
+        """A text of the control plane without the credentials that it may repeat."""
+        return mask(text, (*self._secrets, self._bearer or Hidden("")))
 
     def close(self) -> None:
         self._client.close()

@@ -104,7 +104,7 @@ class Headscale:
         if response.status_code == HTTPStatus.NOT_FOUND:
             too_old = "this Headscale cannot check policies before they are set; 0.29 can"
             return (Finding("", too_old, is_warning=True),)
-        return (Finding("", message_of(response) or "refused, without a reason"),)
+        return (Finding("", self._connection.said(response) or "refused, without a reason"),)
 
     def set_policy(self, text: str, etag: str) -> str:
         before = self.policy()
@@ -117,7 +117,7 @@ class Headscale:
         except OutcomeUnknown as unknown:
             return found_out(self, text, etag, unknown, self._sleep)
         if not response.is_success:
-            said = message_of(response)
+            said = self._connection.said(response)
             if said.startswith(_HALF_SET):
                 self._send(_SET, "PUT", "/policy", json={"policy": before.text})
             raise _refusal(said)

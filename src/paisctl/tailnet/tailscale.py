@@ -98,7 +98,7 @@ class Tailscale:
             content=text.encode(),
             headers=_HUJSON,
         )
-        return tuple(_findings(json_of(response, _VALIDATE, self.name)))
+        return tuple(self._findings(json_of(response, _VALIDATE, self.name)))
 
     def set_policy(self, text: str, etag: str) -> str:
         try:
@@ -113,7 +113,7 @@ class Tailscale:
         except OutcomeUnknown as unknown:
             return found_out(self, text, etag, unknown, self._sleep)
         if response.status_code == HTTPStatus.BAD_REQUEST:
-            raise _refusal(json_of(response, _SET, self.name))
+            raise self._refusal(json_of(response, _SET, self.name))
         set_without_etag = OutcomeUnknown("the new policy came back without an ETag")
         return _etag(response) or found_out(self, text, etag, set_without_etag, self._sleep)
 
@@ -157,6 +157,26 @@ class Tailscale:
         )
         return tuple(map(_match, listed(json_of(response, _PREVIEW, self.name), "matches")))
 
+    def _findings(self, data: dict[str, Any]) -> Iterator[Finding]:
+        """What a verdict holds against a policy: a `message` does, even in an answer 200."""
+        masked = self._connection.masked
+        message = masked(str(data.get("message") or ""))
+        found = [
+            Finding(masked(str(item.get("user") or "")), masked(str(text)), key == "warnings")
+            for item in listed(data, "data")
+            for key in ("errors", "warnings")
+            for text in item.get(key) or ()
+        ]
+        yield from found
+        only_warns = message == _WARNINGS
+        if message and not any(finding.is_warning is only_warns for finding in found):
+            yield Finding("", message, is_warning=only_warns)
+
+    def _refusal(self, data: dict[str, Any]) -> PolicyRefused:
+        problems = tuple(str(f) for f in self._findings(data) if not f.is_warning)
+        message = self._connection.masked(str(data.get("message") or "no reason given"))
+        return PolicyRefused(f"Tailscale does not take the policy: {message}", problems)
+
     def _send(self, purpose: Purpose, method: str, path: str, **content: Any) -> httpx.Response:
         """Sign and send; a token that was made a while ago may have been revoked since."""
         try:
@@ -178,27 +198,6 @@ def _etag(response: httpx.Response) -> str:
 def _is_verdict(response: httpx.Response) -> bool:
     """Whether it says what the control plane thinks of a policy; syntax errors are a 400."""
     return response.is_success or response.status_code == HTTPStatus.BAD_REQUEST
-
-
-def _findings(data: dict[str, Any]) -> Iterator[Finding]:
-    """What a verdict holds against a policy: a `message` does, even in an answer 200."""
-    message = str(data.get("message") or "")
-    found = [
-        Finding(str(item.get("user") or ""), str(text), is_warning=key == "warnings")
-        for item in listed(data, "data")
-        for key in ("errors", "warnings")
-        for text in item.get(key) or ()
-    ]
-    yield from found
-    only_warns = message == _WARNINGS
-    if message and not any(finding.is_warning is only_warns for finding in found):
-        yield Finding("", message, is_warning=only_warns)
-
-
-def _refusal(data: dict[str, Any]) -> PolicyRefused:
-    problems = tuple(str(finding) for finding in _findings(data) if not finding.is_warning)
-    message = str(data.get("message") or "no reason given")
-    return PolicyRefused(f"Tailscale does not take the policy: {message}", problems)
 
 
 def _match(data: dict[str, Any]) -> Match:
