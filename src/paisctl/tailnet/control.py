@@ -136,6 +136,10 @@ class ControlPlane(Protocol):
     def name(self) -> str:
         """What to call it: `Tailscale`, `Headscale`."""
 
+    @property
+    def gives_what_is_in_use(self) -> bool:
+        """Whether `policy` proves what is in use, even after a `set_policy` that went wrong."""
+
     def policy(self) -> LivePolicy:
         """The policy in force."""
 
@@ -152,7 +156,8 @@ class ControlPlane(Protocol):
             PolicyMoved: somebody else has changed the policy; nothing was changed.
             PolicyRefused: the control plane does not take it; nothing was changed.
             OutcomeUnknown: no answer came, and the policy could not be read to find out, or is
-                still the old one but might be replaced yet.
+                still the old one but might be replaced yet; or the policy was refused, and may be
+                in use nevertheless.
             TailnetError: nothing was changed.
         """
 

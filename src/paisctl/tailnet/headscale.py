@@ -70,6 +70,7 @@ class Headscale:
     """
 
     name = "Headscale"
+    gives_what_is_in_use = False  # a policy whose SSH rules it refuses is in use, but not kept
 
     def __init__(
         self,
@@ -119,7 +120,7 @@ class Headscale:
         if not response.is_success:
             said = self._connection.said(response)
             if said.startswith(_HALF_SET):
-                self._send(_SET, "PUT", "/policy", json={"policy": before.text})
+                self._take_out_of_use(before.text, said)
             raise _refusal(said)
         return _etag(str(json_of(response, _SET, self.name).get("policy") or text))
 
@@ -152,6 +153,17 @@ class Headscale:
 
     def preview(self, text: str, kind: PreviewKind, who: str) -> tuple[Match, ...]:  # noqa: ARG002 # the protocol's
         raise TailnetError("Headscale cannot preview policies", "`paisctl acl explain` does")
+
+    def _take_out_of_use(self, before: str, said: str) -> None:
+        """Set the policy from before, in place of one that is in use, but not kept."""
+        try:
+            self._send(_SET, "PUT", "/policy", json={"policy": before})
+        except TailnetError as error:
+            message = (
+                f"Headscale refuses the policy ({said}), but may use it until it is started anew, "
+                f"for the one before could not be set again: {error.message}"
+            )
+            raise OutcomeUnknown(message, error.hint) from None
 
     def _read(self, purpose: Purpose, path: str) -> dict[str, Any]:
         return json_of(self._send(purpose, "GET", path), purpose, self.name)

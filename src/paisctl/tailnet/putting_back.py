@@ -24,6 +24,7 @@ class PuttingBack:
     def __init__(self, control: ControlPlane, started: Started) -> None:
         self._control, self._started = control, started
         self._was_set = started.state is not State.SETTING
+        self._may_be_hidden = not self._was_set and not control.gives_what_is_in_use
 
     def insist(self, clock: Clock, listener: Listener) -> tuple[Outcome, str]:
         """Put the old policy back, unless somebody else has changed it in the meantime.
@@ -58,12 +59,15 @@ class PuttingBack:
         """Put it back and read it back; None if the new policy is in force nevertheless.
 
         Begins by reading which policy is in force, so that nothing has to be known of how the
-        attempts before this one have ended.
+        attempts before this one have ended. Where reading does not tell which policy is in use, the
+        old one is set once in any case, unless somebody else's is there.
         """
         live = self._control.policy()
-        if is_new(live, self._started):
-            self._was_set = True
+        self._was_set = self._was_set or is_new(live, self._started)
+        hides_new = self._may_be_hidden and is_old(live, self._started)
+        if hides_new or is_new(live, self._started):
             self._control.set_policy(self._started.before, live.etag)
+            self._may_be_hidden = False
             live = self._control.policy()
         if is_old(live, self._started):
             return Outcome.WENT_BACK if self._was_set else Outcome.NOT_SET

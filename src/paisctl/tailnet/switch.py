@@ -130,11 +130,11 @@ class Switch:
                 started = self.record.advance(started, State.SET, live.etag)
                 watched = self._watch(started)
             return self._decide(started, watched)
+        if is_old(live, started) and started.state is State.SETTING:
+            return self._undo(started, is_late=True)  # it may be the new one that is in use
         if is_old(live, started):
             self.record.remove()
-            was_set = started.state is not State.SETTING
-            outcome = Outcome.WENT_BACK if was_set else Outcome.NOT_SET
-            return Result(outcome, is_old_proven=True)
+            return Result(Outcome.WENT_BACK, is_old_proven=True)
         seen = look(started.hosts, self.reach, self.clock, self.limit)
         gone = _gone(seen)
         if not gone:

@@ -63,6 +63,7 @@ class Tailscale:
     """
 
     name = "Tailscale"
+    gives_what_is_in_use = True
 
     def __init__(
         self,

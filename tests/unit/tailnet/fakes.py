@@ -41,6 +41,7 @@ class FileControl:
     """
 
     name = "Tailscale"
+    gives_what_is_in_use = True
 
     def __init__(self, file: Path) -> None:
         self.file = file

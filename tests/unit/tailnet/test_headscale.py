@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -15,8 +16,9 @@ from paisctl.errors import (
 )
 from paisctl.tailnet.control import Finding, LivePolicy
 from paisctl.tailnet.headscale import Headscale
-from tests.unit.tailnet.fakes import HAND, NEW, OLD
-from tests.unit.tailnet.script import CLIENT, Script, answer
+from paisctl.tailnet.outcome import Outcome
+from tests.unit.tailnet.fakes import HAND, NEW, OLD, Bench
+from tests.unit.tailnet.script import CLIENT, Answer, Script, answer
 
 POLICY = "/api/v1/policy"
 
@@ -104,16 +106,57 @@ def test_a_policy_that_lies_in_a_file_says_what_to_do(refusal: httpx.Response) -
     assert "policy.mode: database" in (raised.value.hint or "")
 
 
-@pytest.mark.parametrize("undone", [held(OLD), httpx.ReadTimeout("slow")])
-def test_a_policy_whose_ssh_rules_are_refused_is_taken_out_of_use(
-    undone: httpx.Response | Exception,
-) -> None:
-    refusal = grpc(500, "verifying SSH rules: no such user")
-    script = Script(held(OLD), refusal, undone)
-    with pytest.raises(OutcomeUnknown if isinstance(undone, Exception) else PolicyRefused):
+HALF_SET = grpc(500, "verifying SSH rules: no such user")
+
+
+def test_a_policy_whose_ssh_rules_are_refused_is_taken_out_of_use() -> None:
+    script = Script(held(OLD), HALF_SET, held(OLD))
+    with pytest.raises(PolicyRefused):
         script.headscale().set_policy(NEW, sha256(OLD))
     assert script.asked() == [f"GET {POLICY}", f"PUT {POLICY}", f"PUT {POLICY}"]
     assert script.body() == {"policy": OLD}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (httpx.ReadTimeout("slow"),),
+        (httpx.ConnectError("nobody there"),) * 4,
+        (answer(401),),
+        (grpc(400, "setting policy: no such user"),),
+        (grpc(500, "verifying SSH rules: no such user"),),
+    ],
+)
+def test_a_refused_policy_that_may_be_in_use_is_not_called_undone(
+    fault: tuple[httpx.Response | Exception, ...],
+) -> None:
+    script = Script(held(OLD), HALF_SET, *fault)
+    with pytest.raises(OutcomeUnknown, match=r"verifying SSH rules.*may use it"):
+        script.headscale().set_policy(NEW, sha256(OLD))
+    assert script.body() == {"policy": OLD}
+
+
+@pytest.mark.parametrize("end", ["change", "finish", "back"])
+def test_a_policy_that_may_be_in_use_unseen_is_replaced_on_the_way_back(
+    bench: Bench, end: str
+) -> None:
+    """Reading shows the old one, which proves nothing: it is set once more."""
+    refused: list[Answer] = [held(OLD), HALF_SET, httpx.ReadTimeout("slow")]
+    back: list[Answer] = [held(OLD), held(OLD), held(OLD), held(OLD)]  # read, read, set, read
+    dead: list[Answer] = [answer(401)]
+    script = Script(*refused, *(back if end == "change" else dead))
+    switch = replace(bench.switch(), control=script.headscale())
+    result = switch.change_policy(NEW, LivePolicy(OLD, sha256(OLD)), ("k6", "nas"))
+    if end != "change":
+        assert result.outcome is Outcome.NOT_BACK
+        script.answers += [held(OLD), *back] if end == "finish" else back
+        result = switch.finish() if end == "finish" else switch.go_back()
+        assert bench.record.read() is None
+    assert result.outcome is Outcome.NOT_SET
+    assert result.is_old_proven
+    assert script.answers == []
+    assert script.asked()[-2:] == [f"PUT {POLICY}", f"GET {POLICY}"]
+    assert script.body(-2) == {"policy": OLD}
 
 
 def test_a_lost_answer_is_found_out_by_reading() -> None:
