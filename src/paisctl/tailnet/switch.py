@@ -132,6 +132,10 @@ class Switch:
             return self._decide(started, watched)
         if is_old(live, started) and started.state is State.SETTING:
             return self._undo(started, is_late=True)  # it may be the new one that is in use
+        return self._not_ours(started, live)
+
+    def _not_ours(self, started: Started, live: LivePolicy) -> Result:
+        """The end of a change whose policy is no longer the one in force."""
         if is_old(live, started):
             self.record.remove()
             return Result(Outcome.WENT_BACK, is_old_proven=True)
@@ -161,8 +165,18 @@ class Switch:
     def _decide(self, started: Started, watched: tuple[Sighting, ...]) -> Result:
         if _gone(watched):
             return self._undo(started, watched)
+        problem = ""
+        with self._guard(started):
+            try:
+                live = self.control.policy()
+            except TailnetError as error:
+                live = None  # every host was reached: no reason to go back
+                problem = f"the policy could not be read again in the end: {error.message}"
+        if live and fingerprint(live.text) != started.fingerprint:
+            problem = "somebody else has replaced the policy while the hosts were watched"
+            return replace(self._not_ours(started, live), problem=problem)
         self.record.remove()
-        return Result(Outcome.KEPT, reached=watched)
+        return Result(Outcome.KEPT, reached=watched, problem=problem)
 
     @contextlib.contextmanager
     def _guard(self, started: Started) -> Iterator[None]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +60,76 @@ def test_a_policy_that_takes_its_time_to_lock_out_does_not_escape(bench: Bench) 
     result = change(bench, BAD)
     assert result.outcome is Outcome.WENT_BACK
     assert names(result.gone) == ["k6"]
+
+
+def changed_while(bench: Bench, happens: Callable[[], None]) -> Result:
+    """Set the new policy; something happens once every host has been reached under it."""
+
+    def listen(progress: Progress) -> None:
+        if progress.stage is Stage.REACHED and progress.host == HOSTS[-1]:
+            happens()
+
+    switch = replace(bench.switch(), listener=listen)
+    return switch.change_policy(NEW, bench.control.policy(), HOSTS)
+
+
+@pytest.mark.parametrize("gone", [[], ["k6"]])
+def test_somebody_elses_edit_while_the_hosts_were_watched_is_seen(
+    bench: Bench, gone: list[str]
+) -> None:
+    def edit() -> None:
+        bench.down = set(gone)
+        bench.file.write_text(HAND)
+
+    result = changed_while(bench, edit)
+    assert result.outcome is Outcome.OVERTAKEN
+    assert names(result.gone) == gone
+    assert bench.live() == HAND
+    assert result.is_record_kept == bool(gone)
+    assert (bench.record.read() is None) == (not gone)
+
+
+def test_a_policy_that_somebody_else_has_put_back_meanwhile_is_not_kept(bench: Bench) -> None:
+    def go_back() -> None:
+        bench.file.write_text(OLD)
+
+    result = changed_while(bench, go_back)
+    assert result.outcome is Outcome.WENT_BACK
+    assert "somebody else" in result.problem
+    assert result.is_old_proven
+    assert bench.record.read() is None
+
+
+def test_a_policy_under_which_all_is_well_stays_though_it_cannot_be_read_again(
+    bench: Bench,
+) -> None:
+    def fail() -> None:
+        bench.control.before_read = once(ControlUnreachable("nobody there"))
+
+    result = changed_while(bench, fail)
+    assert result.outcome is Outcome.KEPT
+    assert "nobody there" in result.problem
+    assert bench.live() == NEW
+    assert bench.record.read() is None
+
+
+def test_an_interrupt_right_before_the_end_goes_back(bench: Bench) -> None:
+    reads: list[None] = []
+
+    def interrupt() -> None:
+        reads.append(None)
+        if len(reads) == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(SwitchInterrupted) as raised:
+        changed_while(bench, lambda: setattr(bench.control, "before_read", interrupt))
+    assert raised.value.result.outcome is Outcome.WENT_BACK
+    assert bench.live() == OLD
+
+
+def test_a_policy_that_differs_in_comments_alone_is_kept(bench: Bench) -> None:
+    assert change(bench, f"// reviewed\n{OLD}").outcome is Outcome.KEPT
+    assert bench.live().startswith("// reviewed")
 
 
 def test_the_old_policy_is_kept_before_the_new_one_is_set(bench: Bench) -> None:
