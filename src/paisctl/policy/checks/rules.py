@@ -34,7 +34,7 @@ def grant_problems(policy: Policy, control: Control) -> Iterator[Problem]:
 
 
 def acl_problems(policy: Policy, control: Control) -> Iterator[Problem]:
-    """Everything foreseen about `acls`."""
+    """Everything foreseen about `acls`. For policies by others: paisctl writes grants."""
     names = Names(policy, control)
     for i, acl in enumerate(policy.acls or ()):
         path: Path = ("acls", i)

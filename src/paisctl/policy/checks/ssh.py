@@ -29,7 +29,10 @@ def ssh_problems(policy: Policy, control: Control) -> Iterator[Problem]:
 
 
 def ssh_test_problems(policy: Policy) -> Iterator[Problem]:
-    """What is known to be refused of the destinations in `sshTests`."""
+    """What is known to be refused of the destinations in `sshTests`.
+
+    For policies by others: paisctl writes no such section.
+    """
     section = next((v for k, v in policy.others.items() if k.lower() == "sshtests"), ())
     for i, test in enumerate(section if isinstance(section, list) else ()):
         for j, dst in enumerate(_texts(test, "dst")):
