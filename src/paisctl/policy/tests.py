@@ -35,25 +35,23 @@ class Failure:
     message: str
 
 
-def failures(policy: Policy, world: World, *, needs_devices: bool = False) -> list[Failure]:
+def failures(policy: Policy, world: World) -> list[Failure]:
     """Every test of the policy that does not hold, in their order.
 
-    A user or tag without a device stands for one that will come. With `needs_devices` such a test
-    fails instead, as it does on Headscale [headscale policy/v2/test.go]. Rules that ask for a
-    device posture count only for tests that give posture attributes, and then as if these met it.
+    A user or tag without a device stands for one that will come. Rules that ask for a device
+    posture count only for tests that give posture attributes, and then as if these met it.
 
     Raises:
         BadPolicy: the ports of a rule cannot be understood.
     """
-    run = _Run(policy, world, needs_devices=needs_devices)
+    run = _Run(policy, world)
     return [failure for i, test in enumerate(policy.tests) for failure in run.failures(i, test)]
 
 
 class _Run:
-    def __init__(self, policy: Policy, world: World, *, needs_devices: bool) -> None:
+    def __init__(self, policy: Policy, world: World) -> None:
         self.policy = policy
         self.world = world
-        self.needs_devices = needs_devices
         self.rules = Rules(policy, world, with_posture=False)
         self.rules_with_posture = Rules(policy, world)
         self._of = cache(self._find)
@@ -117,7 +115,7 @@ class _Run:
         else:
             nodes = [n for n in self.world.nodes if self.rules.selectors.source(name, n)]
             stand_in = person(name)
-        return nodes or ([] if self.needs_devices else [stand_in])
+        return nodes or [stand_in]
 
     def _with(self, address: str) -> list[Node]:
         host = testable.address_of(address)

@@ -63,30 +63,25 @@ class TailnetDevice:
     Attributes:
         id: stable, for `set_tags`.
         name: its name in the tailnet's DNS, without the domain.
-        hostname: what the machine calls itself.
         addresses: in the tailnet, IPv4 and IPv6.
         tags: with `tag:`; a tagged machine belongs to nobody.
         user: login of its owner; empty when it is tagged.
         aliases: other logins that policies may name its owner by.
         authorized: whether it may take part at all.
         expires: when its key does; None when it never does.
-        last_seen: None when it is connected right now, or never was.
         is_foreign: shared from another tailnet.
     """
 
     id: str
     name: str
-    hostname: str
     addresses: tuple[str, ...]
     tags: tuple[str, ...] = ()
     user: str = ""
     aliases: tuple[str, ...] = ()
     authorized: bool = True
     expires: datetime | None = None
-    last_seen: datetime | None = None
     client_version: str = ""
     update_available: bool = False
-    os: str = ""
     is_foreign: bool = False
 
 

@@ -18,16 +18,13 @@ def tailscale_device(data: Mapping[str, Any]) -> TailnetDevice:
     return TailnetDevice(
         id=_text(data, "nodeId") or _text(data, "id"),
         name=_text(data, "name").split(".")[0],
-        hostname=_text(data, "hostname"),
         addresses=_texts(data.get("addresses")),
         tags=tags,
         user="" if tags else _text(data, "user"),  # of a tagged one: who has registered it
         authorized=bool(data.get("authorized", True)),
         expires=None if never else time_of(data.get("expires")),
-        last_seen=None if data.get("connectedToControl") else time_of(data.get("lastSeen")),
         client_version=_text(data, "clientVersion"),
         update_available=bool(data.get("updateAvailable")),
-        os=_text(data, "os"),
         is_foreign=bool(data.get("isExternal")),
     )
 
@@ -55,13 +52,11 @@ def headscale_device(data: Mapping[str, Any]) -> TailnetDevice:
     return TailnetDevice(
         id=_text(data, "id"),
         name=_text(data, "givenName") or _text(data, "name"),
-        hostname=_text(data, "name"),
         addresses=_texts(data.get("ipAddresses")),
         tags=tags,
         user=user.login if user and user.name != _TAGGED else "",
         aliases=user.aliases if user else (),
         expires=time_of(data.get("expiry")),
-        last_seen=None if data.get("online") else time_of(data.get("lastSeen")),
     )
 
 

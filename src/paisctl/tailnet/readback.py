@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Protocol
 
 from paisctl.errors import BadPolicy, OutcomeUnknown, PolicyMoved, TailnetError
 from paisctl.policy.document import digest
 from paisctl.policy.text import read
-from paisctl.tailnet.control import LivePolicy
+from paisctl.tailnet.control import ControlPlane
 
 _PAUSES = (0.0, 2.0, 5.0, 10.0)  # seconds before each look: the request may still be under way
 
 
-class Readable(Protocol):
-    def policy(self) -> LivePolicy:
-        """The policy in force."""
-
-
 def found_out(
-    control: Readable, text: str, etag: str, unknown: OutcomeUnknown, sleep: Callable[[float], None]
+    control: ControlPlane,
+    text: str,
+    etag: str,
+    unknown: OutcomeUnknown,
+    sleep: Callable[[float], None],
 ) -> str:
     """The etag of the policy that was set, if it was.
 

@@ -39,9 +39,9 @@ POLICY: dict[str, Any] = {
 }
 
 
-def said(test: dict[str, Any], *, needs_devices: bool = False) -> list[tuple[str, str, str]]:
+def said(test: dict[str, Any]) -> list[tuple[str, str, str]]:
     policy = parsed(POLICY | {"tests": [test]})
-    found = failures(policy, WORLD, needs_devices=needs_devices)
+    found = failures(policy, WORLD)
     assert all((failure.index, failure.src) == (0, test["src"]) for failure in found)
     return [(failure.wanted, failure.target, failure.message) for failure in found]
 
@@ -129,20 +129,6 @@ ACCEPT = "want: Drop, got: Accept"
 )
 def test_what_does_not_hold(test: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
     assert said(test) == expected
-
-
-@pytest.mark.parametrize(
-    ("test", "who"),
-    [
-        ({"src": "tag:later", "deny": ["nas:22"]}, "tag:later"),
-        ({"src": "other@example.com", "accept": ["nas:22"]}, "other@example.com"),
-        ({"src": "admin@example.com", "deny": ["tag:later:7"]}, "tag:later"),
-    ],
-)
-def test_headscale_needs_a_device_for_each_name(test: dict[str, Any], who: str) -> None:
-    assert said(test) == []
-    [(_, _, message)] = said(test, needs_devices=True)
-    assert message == f'"{who}" resolved to no IP addresses'
 
 
 def test_failures_come_in_the_order_of_tests() -> None:

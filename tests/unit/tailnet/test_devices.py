@@ -9,8 +9,8 @@ from paisctl.tailnet.control import TailnetDevice
 from paisctl.tailnet.devices import Expected, Kind, compare_devices
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-K6 = TailnetDevice("n1", "k6", "k6", ("100.64.0.1", "fd7a:115c:a1e0::1"), ("tag:k6",))
-PHONE = TailnetDevice("n2", "phone", "phone", ("100.64.0.2",), user="anna@example.com")
+K6 = TailnetDevice("n1", "k6", ("100.64.0.1", "fd7a:115c:a1e0::1"), ("tag:k6",))
+PHONE = TailnetDevice("n2", "phone", ("100.64.0.2",), user="anna@example.com")
 WANTS_K6 = Expected("k6", "100.64.0.1", frozenset({"tag:k6"}))
 WANTS_PHONE = Expected("phone", "100.64.0.2", owner="anna@example.com")
 
