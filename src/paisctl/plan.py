@@ -144,7 +144,7 @@ class PolicyPlan:
     """The access policy of the tailnet: what would be set, or why that cannot be planned.
 
     `gains` and `losses` say in words who will reach what, and who no longer. `text` is the policy to
-    set, over the one that the control plane knows as `etag`.
+    set, over the one with the text `before`, which the control plane knows as `etag`.
     """
 
     changes: tuple[Change, ...] = ()
@@ -154,6 +154,7 @@ class PolicyPlan:
     problem: str = ""
     hint: str = ""
     text: str = ""
+    before: str = ""
     etag: str = ""
 
 

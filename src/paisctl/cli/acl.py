@@ -181,7 +181,8 @@ def diff(
 
     desired = desired_of(context)
     live = policy_of(file) if file else policy_in_force(desired)
-    plan = usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live))
+    called = str(file) if file else "the policy in force"
+    plan = usable(plan_policy(desired.fleet.inventory.name, desired.tailnet, live, called))
     typer.echo(view.difference_json(plan) if as_json else view.difference(plan), nl=False)
 
 

@@ -61,10 +61,19 @@ def _within(policy: PolicyPlan, scope: Scope) -> PolicyPlan:
 
 def set_policy(fleet: Fleet, policy: PolicyPlan) -> bool:
     """Put a planned policy in force, say how that ended, and whether it is in force."""
+    import typer
+
+    from paisctl.errors import PolicyMoved
     from paisctl.tailnet.applying import apply_policy
+    from paisctl.tailnet.connect import connect
     from paisctl.views import switch as view
 
-    return _carried_out(fleet, lambda: apply_policy(fleet, policy, view.say))
+    try:
+        return _carried_out(fleet, lambda: apply_policy(fleet, policy, view.say))
+    except PolicyMoved:
+        with connect(fleet) as control:
+            typer.echo(view.moved(policy.before, control.policy().text), nl=False)
+        raise
 
 
 def finish_policy(fleet: Fleet) -> bool:

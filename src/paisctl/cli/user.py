@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from paisctl.cli.carry_out import Yes, confirm
 from paisctl.cli.context import settings
 
 if TYPE_CHECKING:
+    from paisctl.diagnostics import Diagnostics, Mark
     from paisctl.inventory.edit import Edit
     from paisctl.inventory.load import Fleet
     from paisctl.pipeline import Desired
@@ -176,6 +178,7 @@ def _edit(
 ) -> None:
     """Change the inventory, after showing what that changes for whom; nothing to change is well."""
     from paisctl import pipeline
+    from paisctl.errors import InvalidInput
     from paisctl.inventory import roster
     from paisctl.inventory.edit import edited, write
     from paisctl.views import people as view
@@ -188,7 +191,10 @@ def _edit(
     if new == text:
         typer.echo(f"{path} says so already: nothing to change")
         return
-    after = pipeline.desire(paths, texts={path: new})
+    try:
+        after = pipeline.desire(paths, texts={path: new})
+    except InvalidInput as invalid:
+        raise InvalidInput(_quoting(invalid.diagnostics, path, new)) from None
     policy, files = _policy_change(before, after), _changed_files(before, after)
     typer.echo(view.change(path, text, new, policy, files), nl=False)
     confirm(f"Write this to {path}?", yes=yes)
@@ -196,6 +202,28 @@ def _edit(
     following = "acl apply" if policy.changes else "apply" if files else ""
     to_do = view.to_do(after.fleet.inventory, following, joins=joins, leaves=leaves)
     typer.echo(to_do, err=True, nl=False)
+
+
+def _quoting(found: Diagnostics, path: Path, text: str) -> Diagnostics:
+    """Problems of a text that is not written yet, quoting its lines instead of the file's."""
+    from paisctl.diagnostics import Diagnostics
+
+    lines = text.splitlines()
+
+    def quoted(mark: Mark) -> Mark:
+        is_there = mark.file == str(path) and mark.line <= len(lines)
+        return replace(mark, text=lines[mark.line - 1]) if is_there else mark
+
+    return Diagnostics(
+        [
+            replace(
+                item,
+                mark=item.mark and quoted(item.mark),
+                related=tuple((words, quoted(mark)) for words, mark in item.related),
+            )
+            for item in found
+        ]
+    )
 
 
 def _policy_change(before: Desired, after: Desired) -> PolicyPlan:

@@ -20,13 +20,16 @@ BY_HAND = "edited by hand since paisctl last wrote it"
 FOREIGN = "was not written by paisctl"
 
 
-def plan_policy(fleet: str, derived: Derived, live: LivePolicy) -> PolicyPlan:
+def plan_policy(
+    fleet: str, derived: Derived, live: LivePolicy, called: str = "the policy in force"
+) -> PolicyPlan:
     """Compare the policy in force with what the inventory asks for.
 
     Args:
         fleet: the fleet's name.
         derived: the policy that should be.
         live: the one in force.
+        called: what to call that one.
 
     Returns:
         A plan without changes if they are the same but for comments and the order of rules.
@@ -35,10 +38,10 @@ def plan_policy(fleet: str, derived: Derived, live: LivePolicy) -> PolicyPlan:
         before = read(live.text)
     except BadPolicy as bad:
         hint = "look at it with `paisctl acl pull`, and mend it in the admin console"
-        return PolicyPlan(problem=f"the policy in force: {bad.message}", hint=hint, etag=live.etag)
+        return PolicyPlan(problem=f"{called}: {bad.message}", hint=hint, etag=live.etag)
     stamp, wanted = stamp_of(live.text), derived.policy
     is_ours = stamp == digest(before)
-    notes = () if is_ours or is_same(before, wanted) else (_origin(stamp),)
+    notes = () if is_ours or is_same(before, wanted) else (_origin(called, stamp),)
     if is_same(before, wanted):
         return PolicyPlan(notes=notes, etag=live.etag)
     cause = _cause(stamp, is_ours=is_ours, wanted=digest(wanted))
@@ -50,6 +53,7 @@ def plan_policy(fleet: str, derived: Derived, live: LivePolicy) -> PolicyPlan:
         losses=losses,
         notes=notes,
         text=policy_text(fleet, derived),
+        before=live.text,
         etag=live.etag,
     )
 
@@ -67,8 +71,8 @@ def _sorted(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _origin(stamp: str | None) -> str:
-    return f"the policy in force {FOREIGN if stamp is None else f'was {BY_HAND}'}"
+def _origin(called: str, stamp: str | None) -> str:
+    return f"{called} {FOREIGN if stamp is None else f'was {BY_HAND}'}"
 
 
 def _cause(stamp: str | None, *, is_ours: bool, wanted: str) -> Cause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,7 @@ from rich.text import Text
 from paisctl.tailnet.outcome import Outcome, Progress, Result, Sighting, Stage
 from paisctl.views.console import plural, render, visible
 
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 _VERDICTS = {
     Outcome.KEPT: "Done: the new access policy is in force, and every host was reached under it.",
     Outcome.WENT_BACK: "Not done: the old access policy is in force again.",
@@ -29,6 +31,14 @@ def say(progress: Progress) -> None:
     when = f" after {progress.seconds:.1f} s" if progress.stage is Stage.REACHED else ""
     line = f"tailnet: {who}{progress.stage.value}{when}{detail}"
     print(visible(line), file=sys.stderr)  # noqa: T201 - progress is for stderr
+
+
+def moved(before: str, now: str) -> str:
+    """What somebody else has changed of the policy's text, meanwhile."""
+    lines = difflib.unified_diff(
+        before.splitlines(), now.splitlines(), "as planned", "in force now", n=1, lineterm=""
+    )
+    return render(Text(line, _STYLES.get(line[:1], "")) for line in lines)
 
 
 def as_text(result: Result, folder: str, *, is_way_back: bool = False) -> str:
@@ -74,7 +84,7 @@ def _hosts(what: str, sightings: Sequence[Sighting], style: str) -> Iterator[Tex
 def _next(result: Result, folder: str) -> Iterator[str]:
     match result.outcome:
         case Outcome.WENT_BACK if result.gone:
-            yield "find out which rule those hosts need: paisctl acl explain SRC HOST:22"
+            yield "find out what those hosts lack: paisctl devices, and paisctl acl explain LOGIN HOST:ssh"
         case Outcome.NOT_BACK:
             yield f"paisctl acl back; the old policy is in {folder}/policy-before.hujson"
         case Outcome.OVERTAKEN:

@@ -55,11 +55,13 @@ class AccessWords:
         )
 
     def _several(self, targets: tuple[str, ...], sources: list[str]) -> str:
+        others = [target for target in targets if target not in self._names]
         left = sorted(self._names.difference(targets))
-        if len(left) > len(targets) // 4 or not self._names.issuperset(targets):
+        if len(left) > len(targets) // 4:
             alone = sources[0] if len(sources) == 1 else ""
             return ", ".join(target for target in targets if target != alone)
-        return f"every device but {', '.join(left)}" if left else "every device"
+        devices = f"every device but {', '.join(left)}" if left else "every device"
+        return f"{devices}, and {', '.join(others)}" if others else devices
 
     def _ports(self, target: str, ports: PortSet) -> str:
         """Ports of a device, with the names of what listens there: `tcp 3001 (anythingllm)`."""
