@@ -45,11 +45,22 @@ class _BundleCheck:
         self.diagnostics.error(code, message, self.source.mark(at), hint)
 
     def ports(self, bundle: StackBundle) -> None:
-        for export, port in bundle.exports.items():
-            self._known_port(port, bundle.ports, ("exports", export), f"the export `{export}`")
+        private = {name for name, port in bundle.ports.items() if port.peers_only}
+        for export, exported in bundle.exports.items():
+            self._known_port(exported, bundle.ports, ("exports", export), f"the export `{export}`")
         for position, metrics in enumerate(bundle.metrics):
             at = ("metrics", position, "port")
             self._known_port(metrics.port, bundle.ports, at, "`metrics`")
+            if metrics.port in private:
+                self._opened(metrics.port, at, "what reads metrics")
+        for name in bundle.ports:
+            if name in private and bundle.ports[name].operated:
+                self._opened(name, ("ports", name, "operated"), "machines that run paisctl")
+
+    def _opened(self, port: str, at: Path_, who: str) -> None:
+        message = f"this lets {who} reach the port `{port}`, which is for peers only"
+        hint = "take out this, or the port's `peers_only`"
+        self.error(at, "private-port", message, hint)
 
     def _known_port(self, name: str, known: Iterable[str], at: Path_, who: str) -> None:
         if name not in known:

@@ -150,6 +150,8 @@ def _disproofs(prover: Prover, proven: Derived, control: Control) -> Iterator[st
         yield f"{subject.selector} cannot reach {door}, which it is to"
     for selector, door in prover.undeclared():
         yield f"{selector} reaches {door}, which nothing declares"
+    for selector, door in prover.exposed():
+        yield f"{selector} reaches {door}, but {_PEERS}"
     for problem in problems(proven.policy, control):
         yield f"the control plane would refuse it: {problem.message}"
     for failure in failures(proven.policy, proven.world):

@@ -14,7 +14,7 @@ from paisctl.policy.evaluate import Ref, Rules
 from paisctl.policy.ports import PortSet, number_of
 from paisctl.policy.world import Node, person, tagged
 from paisctl.rendering.graph import Graph
-from paisctl.rendering.tailnet.access import Door, door_of, is_private
+from paisctl.rendering.tailnet.access import Door
 from paisctl.rendering.tailnet.derive import Derived
 
 
@@ -54,12 +54,15 @@ class Prover:
         self._nodes = {node.name: node for node in derived.world.nodes}
         self.doors = sorted(derived.services)
         self._declared = {pair for rule in derived.rules.values() for pair in rule.access}
-        self._private = frozenset(
-            door_of(endpoint)
-            for export, endpoints in graph.exports.items()
-            if is_private(graph, export)
-            for endpoint in endpoints
-        )
+        # Each port for peers only, with the selectors of the peers.
+        self._private = {
+            Door(instance.device.name, port.protocol, port.published): frozenset(
+                derived.names.devices[peer.device.name] for peer in graph.of_stack(instance.name)
+            )
+            for instance in graph.instances.values()
+            for name, port in instance.ports.items()
+            if instance.stack.bundle.ports[name].peers_only
+        }
         self.subjects = list(self._subjects())
 
     def reaches(self, source: Node, door: Door) -> list[Ref]:
@@ -77,6 +80,12 @@ class Prover:
             for door in sorted(subject.wanted):
                 if not all(self.reaches(node, door) for node in subject.nodes):
                     yield subject, door
+
+    def exposed(self) -> Iterator[tuple[str, Door]]:
+        """What is declared although it is for peers only."""
+        for selector, door in sorted(self._declared):
+            if selector not in self._private.get(door, {selector}):
+                yield selector, door
 
     def widened(self) -> Iterator[Widened]:
         """What rules by hand allow although it must not be, whoever wrote it."""
@@ -177,7 +186,7 @@ class Prover:
             node.name in self._fleet.devices and self._fleet.devices[node.name].device.isolated
             for node in nodes
         )
-        shut = self.doors if is_isolated else self._private
+        shut = self.doors if is_isolated else list(self._private)
         forbidden = frozenset(d for d in shut if d not in wanted and d.device not in own)
         reached = frozenset(door for door in wanted if door.device not in own)
         others = (door for door in self.doors if door.device not in own)
