@@ -16,10 +16,10 @@ from paisctl.inventory.checks import check_fleet
 from paisctl.inventory.load import Fleet, load
 from paisctl.rendering.catalog import Catalog, bundle_folders, load_catalog
 from paisctl.rendering.checks import check_rendered
-from paisctl.rendering.checks.tailnet import check_tailnet
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.render import render
 from paisctl.rendering.tailnet.derive import Derived
+from paisctl.rendering.tailnet.proven import derive_proven
 from paisctl.secrets import Vault, load_vault, names_in
 from paisctl.session import Session, open_session
 from paisctl.targets import build_targets
@@ -60,7 +60,7 @@ def desire(
     rendered = render(fleet, catalog, diagnostics)
     check_fleet(fleet, diagnostics)
     check_rendered(fleet, rendered, diagnostics)
-    tailnet = check_tailnet(fleet, rendered, diagnostics)
+    tailnet = derive_proven(fleet, rendered, diagnostics)
     if diagnostics.errors:
         raise InvalidInput(diagnostics)
     return Desired(fleet, catalog, rendered.hosts, rendered.graph, tailnet, diagnostics)

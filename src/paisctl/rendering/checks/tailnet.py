@@ -1,25 +1,17 @@
-"""The access policy: what it is derived from, what the control plane would refuse, and its proof."""
+"""The access policy: what it is derived from, and what rules by hand open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
 from paisctl.inventory.load import Fleet
-from paisctl.policy.checks import Control, problems
-from paisctl.policy.tests import failures
-from paisctl.rendering.checks.reach import check_reach
-from paisctl.rendering.checks.refused import check_refused
-from paisctl.rendering.checks.stack import stacks_of
 from paisctl.rendering.graph import Graph
-from paisctl.rendering.render import Rendered
 from paisctl.rendering.tailnet.access import is_private
-from paisctl.rendering.tailnet.derive import Derived, derive
 from paisctl.rendering.tailnet.names import tag_of
 from paisctl.rendering.tailnet.proof import Prover
 
-_PEERS = "only the instances of its own stack may reach it"
+PEERS = "only the instances of its own stack may reach it"
 _MANY = 4  # things named in one message
 
 
@@ -61,7 +53,7 @@ class _Services:
             hint = did_you_mean(export, self.graph.exports, "exports")
             self.diagnostics.error("missing-service", message, mark, hint)
         elif is_private(self.graph, export):
-            self.diagnostics.error("private-service", f"{who} `{export}`, but {_PEERS}", mark)
+            self.diagnostics.error("private-service", f"{who} `{export}`, but {PEERS}", mark)
 
     def of_roles(self) -> None:
         for name, role in self.fleet.inventory.roles.items():
@@ -88,40 +80,11 @@ class _Services:
                 seen.add(key)
                 if is_private(self.graph, connect.export):
                     mark = instance.stack.mark("connects", position)
-                    message = f"`{instance.name}` connects to `{connect.export}`, but {_PEERS}"
+                    message = f"`{instance.name}` connects to `{connect.export}`, but {PEERS}"
                     self.diagnostics.error("private-service", message, mark)
 
 
-def check_tailnet(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -> Derived:
-    """Derive the access policy, check it as the control plane would, and prove what it allows.
-
-    Returns:
-        The policy as it is to be sent, and its tests; without these if it could not be proven, which
-        `diagnostics` says.
-    """
-    check_services(fleet, rendered.graph, diagnostics)
-    derived = derive(fleet, rendered.graph)
-    control = fleet.inventory.tailnet.control
-    found = problems(derived.policy, control)
-    if found:
-        check_refused(found, fleet, derived, diagnostics)
-        return derived
-    prover = Prover(derived, fleet, rendered.graph)
-    _check_by_hand(prover, diagnostics)
-    check_reach(fleet, rendered.graph, stacks_of(fleet, rendered), prover, diagnostics)
-    if diagnostics.errors:
-        return derived  # of which little can be proven
-    proven = prover.with_tests()
-    for message in _disproofs(prover, proven, control):
-        mark = fleet.mark("tailnet")
-        diagnostics.error("unproven-policy", message, mark, "please report this")
-    if control == "headscale":
-        # It refuses a policy as soon as a user or tag in a test has no device (hscontrol/policy/v2).
-        return replace(proven, policy=derived.policy)
-    return proven
-
-
-def _check_by_hand(prover: Prover, diagnostics: Diagnostics) -> None:
+def check_by_hand(prover: Prover, diagnostics: Diagnostics) -> None:
     """Report what rules by hand allow although it must not be."""
     for widened in prover.widened():
         rule = prover.derived.rules[widened.rule].by_hand
@@ -133,7 +96,7 @@ def _check_by_hand(prover: Prover, diagnostics: Diagnostics) -> None:
             "an isolated device reaches what is declared for it and nothing else: take it out of "
             "the rule, or declare the connection under its `connects:`"
             if widened.is_isolated
-            else f"{_PEERS}: take it out of the rule"
+            else f"{PEERS}: take it out of the rule"
         )
         diagnostics.error("widened", message, rule.mark if rule else None, hint)
 
@@ -142,17 +105,3 @@ def _several(things: Sequence[str]) -> str:
     more = [f"{len(things) - _MANY} more"] if len(things) > _MANY else []
     *rest, last = [*things[:_MANY], *more]
     return f"{', '.join(rest)} and {last}" if rest else last
-
-
-def _disproofs(prover: Prover, proven: Derived, control: Control) -> Iterator[str]:
-    """What is wrong with a policy; that would be a mistake of paisctl's own."""
-    for subject, door in prover.unreachable():
-        yield f"{subject.selector} cannot reach {door}, which it is to"
-    for selector, door in prover.undeclared():
-        yield f"{selector} reaches {door}, which nothing declares"
-    for selector, door in prover.exposed():
-        yield f"{selector} reaches {door}, but {_PEERS}"
-    for problem in problems(proven.policy, control):
-        yield f"the control plane would refuse it: {problem.message}"
-    for failure in failures(proven.policy, proven.world):
-        yield f"the policy fails its own test: {failure.message}"
