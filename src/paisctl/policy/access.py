@@ -88,8 +88,6 @@ class _Side:
             return NOTHING
         stand_in = tagged(source) if source.startswith("tag:") else person(source)
         node, what = self.sources[source].get(device, stand_in), self.targets[target]
-        if isinstance(what, str):
-            return self.rules.ports_of_network(node, what)
         return NOTHING if node == what else self.rules.ports(node, what)
 
 

@@ -54,16 +54,15 @@ class Rules:
         self._targets = _Index((dst, n, ports) for n, rule in numbered for dst, ports in rule.dst)
         self._of = lru_cache(maxsize=4096)(self._rules_of)
 
-    def ports(self, source: Node, target: Node) -> PortSet:
-        """All that rules open to the source of the target (without the ping that follows it)."""
-        return self._united(source, target)
+    def ports(self, source: Node, target: Target) -> PortSet:
+        """All that rules open to the source of the target (without the ping that follows it).
 
-    def ports_of_network(self, source: Node, network: str) -> PortSet:
-        """All that the source may reach of the whole of a network that is no device.
-
-        `network` is an address, a CIDR, an alias of `hosts` or `autogroup:internet`.
+        Of a network that is no device (an address, a CIDR, an alias of `hosts` or
+        `autogroup:internet`), what they open of the whole of it.
         """
-        return self._united(source, network)
+        if self._is_open:
+            return EVERYTHING
+        return reduce(or_, (ports for _, ports in self._matching(source, target)), NOTHING)
 
     def reasons(self, source: Node, target: Target, port: int, protocol: str = "tcp") -> list[Ref]:
         """The rules that let the source reach a port of the target; none: it is denied.
@@ -78,11 +77,6 @@ class Rules:
                 ref for ref, ports in found if ports.contains(port, protocol) or (is_ping and ports)
             )
         )
-
-    def _united(self, source: Node, target: Target) -> PortSet:
-        if self._is_open:
-            return EVERYTHING
-        return reduce(or_, (ports for _, ports in self._matching(source, target)), NOTHING)
 
     def _matching(self, source: Node, target: Target) -> Iterator[tuple[Ref, PortSet]]:
         by_source = self._of(source)

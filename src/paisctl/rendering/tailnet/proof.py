@@ -137,7 +137,7 @@ class Prover:
                 n for n in rules.selectors.networks(dst) if n.num_addresses > 1 or n[0] not in known
             ]
             if nets and grant.ip:
-                yield f"{dst} ({rules.ports_of_network(source, dst)})"
+                yield f"{dst} ({rules.ports(source, dst)})"
         yield from grant.app
 
     def _alone(self, grant: Grant) -> Rules:
