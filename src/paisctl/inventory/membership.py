@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.load import Fleet
+from paisctl.inventory.people import group_of, limits_of
 from paisctl.inventory.source import Path_
 from paisctl.inventory.tailnet import SecretName
 from paisctl.inventory.types import parse_api_url, parse_duration
@@ -62,7 +63,7 @@ class _Check:
                 hint = "it is as Tailscale shows it: name@example.com, or name@github"
                 self.error("bad-value", message, at, hint)
             role = self.inventory.roles.get(user.role)
-            may = role.allow_cloud if role and user.allow_cloud is None else user.allow_cloud
+            may = limits_of(user, role).allow_cloud if role else user.allow_cloud
             if may is False and user.cloud_budget_monthly:
                 message = f"{user.id} has a budget for the cloud, but may not use it"
                 mark = self.fleet.source.mark(("users", position, "cloud_budget_monthly"))
@@ -72,7 +73,7 @@ class _Check:
     def roles(self) -> None:
         first: dict[str, str] = {}
         for name, role in self.inventory.roles.items():
-            group = role.group or name
+            group = group_of(name, role)
             other = first.setdefault(group, name)
             if other != name:
                 message = f"the roles `{other}` and `{name}` have the same group, `{group}`"

@@ -48,3 +48,14 @@ class User(Limits):
 
     id: Login = Field(description="Login name in the tailnet, for example `name@example.com`")
     role: Name = Field(description="One of the roles")
+
+
+def limits_of(user: User, role: Role) -> Limits:
+    """The limits that hold for a user: their own, and where they have none, their role's."""
+    own = user.model_dump(include=set(Limits.model_fields), exclude_none=True)
+    return Limits(**(role.model_dump(include=set(Limits.model_fields)) | own))
+
+
+def group_of(name: str, role: Role) -> str:
+    """The group of a role in the access policy, without `group:`."""
+    return role.group or name

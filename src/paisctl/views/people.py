@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.text import Text
 
 from paisctl.inventory.model import Inventory
-from paisctl.inventory.people import Role, User
+from paisctl.inventory.people import Role, User, group_of, limits_of
 from paisctl.plan import PolicyPlan
 from paisctl.tailnet.control import TailnetUser
 from paisctl.views.console import render
@@ -20,7 +19,6 @@ from paisctl.views.table import table
 
 FORMAT = 1
 _HEADINGS = ("LOGIN", "ROLE", "CLOUD", "FILTER", "SERVICES", "MODELS")
-_LIMITS = ("allowed_models", "allow_cloud", "cloud_budget_monthly", "content_filter")
 _CONSOLE = "https://login.tailscale.com/admin/users"
 
 
@@ -49,17 +47,12 @@ def _status(user: User, known: Sequence[TailnetUser]) -> str:
 
 
 def _row(user: User, role: Role) -> tuple[str, ...]:
-    limits = _limits(user, role)
-    budget = limits["cloud_budget_monthly"]
-    cloud = "no" if not limits["allow_cloud"] else "yes" if budget is None else f"${budget:g}/month"
-    models = ", ".join(limits["allowed_models"] or ()) or "none"
+    limits = limits_of(user, role)
+    budget = limits.cloud_budget_monthly
+    cloud = "no" if not limits.allow_cloud else "yes" if budget is None else f"${budget:g}/month"
+    models = ", ".join(limits.allowed_models or ()) or "none"
     services = ", ".join([*map(str, role.services), *(["ssh"] if role.ssh else [])]) or "none"
-    return (user.id, user.role, cloud, limits["content_filter"] or "off", services, models)
-
-
-def _limits(user: User, role: Role) -> dict[str, Any]:
-    own = {name: getattr(user, name) for name in _LIMITS}
-    return {name: getattr(role, name) if own[name] is None else own[name] for name in _LIMITS}
+    return (user.id, user.role, cloud, limits.content_filter or "off", services, models)
 
 
 def as_json(inventory: Inventory, known: Sequence[TailnetUser] | None = None) -> str:
@@ -69,10 +62,10 @@ def as_json(inventory: Inventory, known: Sequence[TailnetUser] | None = None) ->
             "id": user.id,
             "role": user.role,
             "tailnet": None if known is None else _status(user, known),
-            "group": inventory.roles[user.role].group or user.role,
+            "group": group_of(user.role, inventory.roles[user.role]),
             "services": list(map(str, inventory.roles[user.role].services)),
             "ssh": inventory.roles[user.role].ssh,
-            **_limits(user, inventory.roles[user.role]),
+            **limits_of(user, inventory.roles[user.role]).model_dump(),
         }
         for user in inventory.users
     ]
