@@ -147,7 +147,7 @@ def _roles(fleet: Fleet, graph: Graph, names: Names) -> Iterator[Declaration]:
                 words = f"the role {role} may use {export} on {device}"
                 services.add(group, door, Origin(words, mark))
             yield services
-        if names.role(role).ssh:
+        if names.roles[role].ssh:
             title = f"{group} may log in"
             yield _logins(fleet, title, group, f"the role {role}", fleet.mark("roles", role, "ssh"))
 

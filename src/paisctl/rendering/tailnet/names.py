@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from paisctl.inventory.load import Fleet, FleetDevice
-from paisctl.inventory.people import Role, User
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A user with their role."""
-
-    user: User
-    role: str
+from paisctl.inventory.people import User, group_of
 
 
 class Names:
@@ -37,7 +28,7 @@ class Names:
 
     def group(self, role: str) -> str:
         """The group of a role's people."""
-        return f"group:{self.roles[role].group or role}"
+        return f"group:{group_of(role, self.roles[role])}"
 
     def people(self) -> dict[str, list[User]]:
         """The users by role, in the inventory's order; roles that nobody has are left out."""
@@ -46,9 +37,6 @@ class Names:
             if user.role in self.roles:
                 people.setdefault(user.role, []).append(user)
         return {role: people[role] for role in self.roles if role in people}
-
-    def role(self, name: str) -> Role:
-        return self.roles[name]
 
     def expand(self, selectors: Iterable[str]) -> tuple[str, ...]:
         """Selectors of a rule by hand, with those of the inventory in the policy's own words.
