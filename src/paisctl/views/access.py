@@ -39,7 +39,7 @@ def explanation(answers: Sequence[Answer], previews: Previews = _UNASKED) -> str
 def _explained(answers: Sequence[Answer], previews: Previews) -> Iterator[Text]:
     for answer in answers:
         door = answer.door
-        service = f" ({answer.service})" if answer.service else ""
+        service = f" ({_called(answer)})" if answer.services else ""
         what = f"{answer.source} → {door.device} {door.protocol} {door.port}{service}"
         yield Text.assemble(
             ("+ ", "green") if answer.is_allowed else ("- ", "red"),
@@ -72,7 +72,7 @@ def _answer(answer: Answer, matches: Sequence[Match] | None) -> dict[str, Any]:
         "device": answer.door.device,
         "protocol": answer.door.protocol,
         "port": answer.door.port,
-        "service": answer.service or None,
+        "service": _called(answer) or None,
         "allowed": answer.is_allowed,
         "why_not": answer.why_not or None,
         "rules": [
@@ -89,6 +89,10 @@ def _answer(answer: Answer, matches: Sequence[Match] | None) -> dict[str, Any]:
         if matches is None
         else [{"users": list(match.users), "line": match.line} for match in matches],
     }
+
+
+def _called(answer: Answer) -> str:
+    return " or ".join(answer.services)
 
 
 def _place(mark: Mark | None) -> dict[str, Any] | None:

@@ -53,13 +53,13 @@ def door_of(endpoint: Endpoint) -> Door:
     return Door(endpoint.device, endpoint.port.protocol, endpoint.port.published)
 
 
-def ssh_door(device: FleetDevice) -> Door:
+def ssh_door(fleet: Fleet, device: FleetDevice) -> Door:
     """Where a device takes logins from the tailnet.
 
     A host name of its own in `ssh:` is another way in, whose port says nothing about the tailnet.
     """
     ssh = device.device.ssh
-    is_direct = ssh.host is None or ssh.host == device.device.address
+    is_direct = ssh.host is None or fleet.called(ssh.host) == device.name
     return Door(device.name, "tcp", ssh.port if is_direct and ssh.port else SSH)
 
 
@@ -128,9 +128,10 @@ def _mounted(fleet: Fleet) -> Iterator[tuple[str, str, Door, Mark | None]]:
         for position, mount in enumerate(device.device.mounts):
             port = SMB if mount.source.startswith("//") else NFS
             host = mount.source.removeprefix("//").partition("/")[0].partition(":")[0]
-            if host in fleet.devices and host != device.name:
+            other = fleet.called(host)
+            if other is not None and other != device.name:
                 mark = device.source.mark(("mounts", position))
-                yield device.name, mount.source, Door(host, "tcp", port), mark
+                yield device.name, mount.source, Door(other, "tcp", port), mark
 
 
 def _roles(fleet: Fleet, graph: Graph, names: Names) -> Iterator[Declaration]:
@@ -194,12 +195,15 @@ def _logins(fleet: Fleet, title: str, selector: str, who: str, mark: Mark | None
     for device in fleet.devices.values():
         if device.device.deploy:
             origin = Origin(f"{who} may log in to {device.name}", mark)
-            declaration.add(selector, ssh_door(device), origin)
+            declaration.add(selector, ssh_door(fleet, device), origin)
     return declaration
 
 
-def services(fleet: Fleet, graph: Graph) -> dict[Door, str]:
-    """Every port of the fleet that something listens on, logins too, and what it is called."""
+def services(fleet: Fleet, graph: Graph) -> dict[Door, tuple[str, ...]]:
+    """Every port of the fleet that something listens on, logins too, and what it is called.
+
+    It has several names if a stack exports it under several.
+    """
     named: dict[Door, list[str]] = {}
     for export, endpoints in graph.exports.items():
         for endpoint in endpoints:
@@ -212,5 +216,5 @@ def services(fleet: Fleet, graph: Graph) -> dict[Door, str]:
         named.setdefault(door, ["NFS" if door.port == NFS else "SMB"])
     for device in fleet.devices.values():
         if device.device.deploy:
-            named.setdefault(ssh_door(device), ["ssh"])
-    return {door: " or ".join(dict.fromkeys(names)) for door, names in sorted(named.items())}
+            named.setdefault(ssh_door(fleet, device), ["ssh"])
+    return {door: tuple(dict.fromkeys(names)) for door, names in sorted(named.items())}

@@ -33,7 +33,7 @@ class Derived:
     rules: Mapping[Section, Rule]
     world: World
     names: Names
-    services: Mapping[Door, str]
+    services: Mapping[Door, tuple[str, ...]]
     tests: tuple[Test, ...] = ()
 
 

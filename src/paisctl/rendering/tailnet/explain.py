@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from paisctl.diagnostics import did_you_mean
 from paisctl.errors import UsageError
@@ -30,12 +31,12 @@ class Reason:
 class Answer:
     """Whether a source gets through a door, and why; or, in words, why not.
 
-    `service` is what is known to listen there.
+    `services` are the names of what is known to listen there.
     """
 
     source: str
     door: Door
-    service: str
+    services: tuple[str, ...]
     reasons: tuple[Reason, ...] = ()
     why_not: str = ""
 
@@ -73,16 +74,16 @@ class Explainer:
         return [self._answer(node, door) for door in doors for node in sources]
 
     def _answer(self, node: Node, door: Door) -> Answer:
-        service = self._derived.services.get(door, "")
+        services = self._derived.services.get(door, ())
         if node.name == door.device:
-            return Answer(node.name, door, service)
+            return Answer(node.name, door, services)
         refs = self._rules.reasons(node, self._nodes[door.device], door.port, door.protocol)
         reasons = tuple(reason for ref in refs for reason in self._reasons(ref, node, door))
-        why_not = "" if reasons else self._why_not(node, service)
-        return Answer(node.name, door, service, reasons, why_not)
+        why_not = "" if reasons else self._why_not(node, is_known=bool(services))
+        return Answer(node.name, door, services, reasons, why_not)
 
-    def _why_not(self, node: Node, service: str) -> str:
-        if not service:
+    def _why_not(self, node: Node, *, is_known: bool) -> str:
+        if not is_known:
             return "nothing is known to listen there, and no rule names it"
         user = next((u for u in self._fleet.inventory.users if u.id == node.owner), None)
         if user:
@@ -147,11 +148,11 @@ class Explainer:
             name, port = target, ""
         device = self._device(name)
         if device is None and not port:
-            found = [door for door, called in services.items() if name in called.split(" or ")]
+            found = [door for door, called in services.items() if name in called]
             if found:
                 return found
         if device is None:
-            known = [*self._nodes, *services.values()]
+            known = {*self._nodes, *chain.from_iterable(services.values())}
             hint = did_you_mean(name, known, "devices and services")
             raise UsageError(f"there is no device or service `{name}`", hint)
         if not port:
@@ -179,6 +180,6 @@ class Explainer:
         return node.name if node and node.name in self._nodes else None
 
 
-def _is(name: str, called: str) -> bool:
+def _is(name: str, called: Iterable[str]) -> bool:
     """Whether a port that is called something, or has several names, may be meant by a name."""
-    return any(name in (each, *each.split()) for each in called.split(" or "))
+    return any(name in (each, *each.split()) for each in called)

@@ -75,8 +75,8 @@ class AccessWords:
     def _named(self, target: str, ports: PortSet) -> str:
         device = self._called(target)
         names = [
-            name
-            for door, name in self._services.items()
+            " or ".join(called)
+            for door, called in self._services.items()
             if door.device == device and ports.contains(door.port, door.protocol)
         ]
         return f" ({', '.join(names)})" if names else ""
