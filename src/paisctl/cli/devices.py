@@ -126,7 +126,8 @@ def key(
     until = f" until {made.expires:%Y-%m-%d %H:%M} UTC" if made.expires else ""
     settings = desired.fleet.inventory.tailnet
     server = f" --login-server={settings.url}" if settings.control == "headscale" else ""
-    typer.echo(f"for one machine{until}: sudo tailscale up --auth-key=file:KEY{server}", err=True)
+    up = f"sudo tailscale up --auth-key=file:KEY --hostname={name}{server}"
+    typer.echo(f"for one machine{until}: {up}", err=True)
 
 
 def _named(desired: Desired, patterns: list[str]) -> list[str]:

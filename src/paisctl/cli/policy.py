@@ -133,12 +133,15 @@ def policy_in_force(desired: Desired) -> LivePolicy:
 
 
 def policy_of(file: Path) -> LivePolicy:
-    from paisctl.errors import UsageError
+    from paisctl.errors import PaisctlError, UsageError
     from paisctl.tailnet.control import LivePolicy
 
-    if not file.is_file():
+    if not file.exists():
         raise UsageError(f"there is no file {file}", "save one: paisctl acl pull -o FILE")
-    return LivePolicy(file.read_text("utf-8"), "")
+    try:
+        return LivePolicy(file.read_text("utf-8-sig"), "")
+    except UnicodeDecodeError:
+        raise PaisctlError(f"{file} is not UTF-8", "save it as UTF-8") from None
 
 
 def plan_over_policy_in_force(desired: Desired) -> PolicyPlan:

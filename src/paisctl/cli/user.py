@@ -147,6 +147,12 @@ def remove(context: typer.Context, login: Login, yes: Yes = False) -> None:
 def _limits(
     models: list[str] | None, cloud: bool | None, budget: float | None, filter_: str | None
 ) -> dict[str, Any]:
+    from math import isfinite
+
+    from paisctl.errors import UsageError
+
+    if budget is not None and not isfinite(budget):
+        raise UsageError(f"--budget: {budget} is no sum of money", "write for example 20")
     whole = int(budget) if budget is not None and budget == int(budget) else budget
     return {
         "allowed_models": models,

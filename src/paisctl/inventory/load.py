@@ -51,6 +51,14 @@ class Fleet:
         """The file that keeps the secret values."""
         return self.directory / self.inventory.secrets_file
 
+    def called(self, name: str) -> str | None:
+        """The device that a name, a name in the tailnet's DNS, or an address is that of."""
+        short = name.removesuffix(f".{self.inventory.tailnet.dns_name}")
+        if short in self.devices:
+            return short
+        found = (d.name for d in self.devices.values() if d.device.address == name)
+        return next(found, None)
+
     def has(self, section: str) -> bool:
         """Whether a section is as it was written: one with mistakes in it may have been left out."""
         return section in self.source.data or (section,) not in self.source.values

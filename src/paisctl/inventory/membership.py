@@ -15,6 +15,11 @@ from paisctl.inventory.types import parse_api_url, parse_duration
 # What paisctl writes itself; all other sections are taken over as they are.
 _DERIVED = ("groups", "hosts", "tagowners", "grants", "acls", "ssh", "tests", "sshtests")
 
+# Beginnings of selectors, which a plain name must not be mistaken for.
+_WORDS = ("autogroup", "group", "ipset", "posture", "tag")
+# https://tailscale.com/kb/1033/ip-and-dns-addresses; Headscale's default, too.
+_TAILNET_IPV6 = ipaddress.IPv6Network("fd7a:115c:a1e0::/48")
+
 
 def check_membership(fleet: Fleet, diagnostics: Diagnostics) -> None:
     """Check users, roles, owners of devices, and the settings under `tailnet:`."""
@@ -24,8 +29,17 @@ def check_membership(fleet: Fleet, diagnostics: Diagnostics) -> None:
     check.owners()
     check.tags()
     check.hosts()
+    check.rules()
     check.sections()
     check.control()
+
+
+def _is_of_tailnet(text: str) -> bool:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return isinstance(network, ipaddress.IPv6Network) and network.overlaps(_TAILNET_IPV6)
 
 
 class _Check:
@@ -86,6 +100,10 @@ class _Check:
             owner = device.device.owner
             if owner is None:
                 continue
+            if device.name in _WORDS:
+                message = f"`{device.name}` means something else in the access policy"
+                hint = "a device that belongs to somebody stands there by its name: choose another"
+                self.diagnostics.error("bad-value", message, device.mark(), hint)
             if device.device.isolated:
                 message = f"{device.name} is isolated, but reaches whatever {owner} may"
                 hint = "take out one of the two: a device of nobody has rules of its own"
@@ -116,6 +134,9 @@ class _Check:
     def hosts(self) -> None:
         for name, text in self.tailnet.hosts.items():
             at = ("tailnet", "hosts", name)
+            if name in _WORDS:
+                message = f"`{name}` means something else in the access policy"
+                self.error("bad-value", message, at, "choose another name")
             if name in self.fleet.devices:
                 message = f"`{name}` is the name of a device already"
                 self.error(
@@ -126,6 +147,20 @@ class _Check:
             except ValueError:
                 message, hint = _instead_of_network(text)
                 self.error("bad-value", message, at, hint)
+
+    def rules(self) -> None:
+        """Check addresses in rules by hand: of devices, the inventory knows IPv4 ones at the most."""
+        known = {d.device.address for d in self.fleet.devices.values()}
+        for position, rule in enumerate(self.tailnet.grants):
+            for side, selectors in (("src", rule.src), ("dst", rule.dst)):
+                for place, selector in enumerate(selectors):
+                    text = self.tailnet.hosts.get(selector, selector)
+                    if text not in known and _is_of_tailnet(text):
+                        message = f"nobody here knows whose addresses {text} are"
+                        hint = "devices have IPv6 addresses that the inventory does not have: name "
+                        hint += "devices, tags or groups instead"
+                        at = ("tailnet", "grants", position, side, place)
+                        self.error("unknown-address", message, at, hint)
 
     def sections(self) -> None:
         for name in self.tailnet.sections:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from paisctl.inventory.base import Model
-from paisctl.inventory.types import Duration, Name
+from paisctl.inventory.types import Duration, Name, parse_duration
 
 
 class SecretName(Model):
@@ -81,8 +81,15 @@ class SshRule(Reasoned):
         min_length=1, description="As whom: login names of the host, `root`, `autogroup:nonroot`"
     )
     check_period: Duration | None = Field(
-        None, description="How long a check lasts, up to 168h; Tailscale's default is 12h"
+        None, description="How long a check lasts, 1m to 168h; Tailscale's default is 12h"
     )
+
+    @field_validator("check_period")
+    @classmethod
+    def _lasts(cls, period: str | None) -> str | None:
+        if period is not None and not 60 <= parse_duration(period) <= 168 * 3600:
+            raise ValueError("`check_period` is from 1m to 168h")
+        return period
 
 
 class ForeignTag(Model):

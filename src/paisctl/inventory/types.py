@@ -7,7 +7,7 @@ import re
 import urllib.parse
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|us|ns|h|m|s))+")
@@ -126,6 +126,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it holds characters that nobody sees")
+    return text
+
+
 SIZE_SCHEMA = {
     "anyOf": [
         {"type": "integer", "minimum": 1},
@@ -144,5 +150,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_
 # As Tailscale shows them (`name@example.com`, `name@github`), and Headscale (`name@`). They become
 # parts of rules, where blanks, colons and stars mean something.
 Login = Annotated[
-    str, StringConstraints(pattern=r"^[^\s@:,*\"'\\]+@[^\s@:,*\"'\\]*$", max_length=254)
+    str,
+    StringConstraints(pattern=r"^[^\s@:,*\"\\]+@[^\s@:,*\"\\]*$", max_length=254),
+    AfterValidator(_printable),
 ]
