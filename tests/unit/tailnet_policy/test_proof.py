@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from paisctl.inventory.load import Fleet
@@ -11,6 +13,7 @@ from paisctl.rendering.tailnet import derive
 from paisctl.rendering.tailnet.access import Declaration, Door, Origin, declared_access
 from paisctl.rendering.tailnet.names import Names
 from tests.simulated.fleet import REPOSITORY
+from tests.unit.test_graph import BUNDLE, fleet
 
 PEERS = Door("k6", "tcp", 6335)  # of the Qdrant cluster
 
@@ -39,3 +42,14 @@ def test_a_port_for_peers_is_not_declared_to_others(
     monkeypatch.setattr(derive, "declared_access", with_one_more)
     said = lint([REPOSITORY / "inventory/pais.yaml"])
     assert [item.message.removesuffix(" reach it") for item in said.errors] == found
+
+
+def test_a_port_for_peers_is_shut_even_if_nothing_exports_it(tmp_path: Path) -> None:
+    path = fleet(tmp_path, {"web": ""}, {"box": "{web: {}}", "pad": "{}"})
+    bundle = path / "stacks/web/bundle.yaml"
+    bundle.write_text(BUNDLE.replace("port: 80,", "port: 80, peers_only: true,"))
+    grant = "  grants: [{reason: to look, src: [pad], dst: [box], ip: ['80-90']}]\n"
+    overlay = path / "overlay.yaml"
+    overlay.write_text(f"tailnet:\n{grant}")
+    said = lint([path / "pais.yaml", overlay])
+    assert [item.message for item in said.errors] == ["this rule opens box (tcp 80) to pad"]
