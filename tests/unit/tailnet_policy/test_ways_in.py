@@ -46,3 +46,14 @@ def test_another_way_in_says_nothing_of_the_tailnet(tmp_path: Path) -> None:
         "devices: {box: {ssh: {host: 192.168.1.5, port: 2222}}}"
     )
     assert asked(tmp_path, overlay, "ann@example.com", "box:22")
+
+
+@pytest.mark.parametrize("source", ["tag:old", "ANN@example.com", "admin", "group:admins"])
+def test_sources_are_asked_for_as_rules_name_them(tmp_path: Path, source: str) -> None:
+    overlay = (
+        "users: [{id: ann@example.com, role: admin}]\n"
+        "tags: {old: had for long}\n"
+        "devices: {pad: {tags: [old], connects: [web]}, "
+        "box: {exports: {web: {port: 80, description: pages}}}}"
+    )
+    assert asked(tmp_path, overlay, source, "box:web")

@@ -111,11 +111,11 @@ class Explainer:
 
     def _sources(self, text: str) -> Iterable[Node]:
         groups = self._derived.policy.groups
-        logins = [user.id for user in self._fleet.inventory.users]
+        logins = {user.id.casefold(): user.id for user in self._fleet.inventory.users}
         if text in self._nodes:
             return [self._nodes[text]]
-        if text in logins:
-            return [person(text)]
+        if text.casefold() in logins:
+            return [person(logins[text.casefold()])]
         if text in self._fleet.inventory.roles:
             return map(person, groups.get(self._derived.names.group(text), ()))
         if text in groups:
@@ -125,7 +125,11 @@ class Explainer:
         node = self._by_address(text)
         if node:
             return [node]
-        known = [*self._nodes, *logins, *self._fleet.inventory.roles, *groups]
+        carriers = self._derived.names.expand([text])
+        if carriers != (text,):
+            selectors = self._derived.names.devices
+            return [each for name, each in self._nodes.items() if selectors[name] in carriers]
+        known = [*self._nodes, *logins.values(), *self._fleet.inventory.roles, *groups]
         hint = did_you_mean(text, known, "devices, users and roles")
         raise UsageError(f"there is no `{text}` that could reach something", hint)
 
