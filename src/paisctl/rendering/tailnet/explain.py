@@ -116,10 +116,10 @@ class Explainer:
             return [self._nodes[text]]
         if text.casefold() in logins:
             return [person(logins[text.casefold()])]
-        if text in self._fleet.inventory.roles:
-            return map(person, groups.get(self._derived.names.group(text), ()))
-        if text in groups:
-            return map(person, groups[text])
+        is_role = text in self._fleet.inventory.roles
+        group = self._derived.names.group(text) if is_role else text
+        if is_role or group in groups:
+            return map(person, groups.get(group, ()))
         if text in self._derived.policy.tag_owners:
             return [self._tagged(text)]
         node = self._by_address(text)
