@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,8 +26,8 @@ from paisctl.cli.context import (
     SkipTailnet,
     Stacks,
     choose_scope,
+    desired_of,
     seconds_of,
-    settings,
 )
 from paisctl.cli.saved import apply_saved, named_plan
 from paisctl.errors import UsageError
@@ -70,9 +70,8 @@ def apply(
     """Bring the hosts to what the inventory says. Shows the plan and asks first.
 
     A saved plan is carried out without a question, or refused as a whole when a host has moved.
-    Hosts are changed side by side, and read again afterwards to prove it. The tailnet's access
-    policy comes last and alone; a host that it locks out brings the old one back. Exits with 1 when
-    something was not done.
+    Hosts are changed side by side, and read again to prove it. The tailnet's access policy comes
+    last and alone; a host that it locks out brings the old one back. Exits with 1 on a failure.
 
     \b
     Examples:
@@ -80,14 +79,14 @@ def apply(
       paisctl apply --yes --wait 10m   # in a script
       paisctl apply plan.json          # saved by `paisctl plan -o plan.json`
     """
-    how = How(yes, no_rollback, transaction, seconds_of("--wait", wait))
+    file, seconds = named_plan(context, targets), seconds_of("--wait", wait)
+    how = How(yes, no_rollback, transaction, seconds, replans=file is None)
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
-    file = named_plan(context, targets)
     if file is None:
         if replan_moved:
             raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
         part = Part(targets, on, stack, scope, skip_tailnet)
-        _apply_inventory(context, part, replace(how, replans=True), diff=diff)
+        _apply_inventory(context, part, how, diff=diff)
     elif on or stack or ignore_drift or only_drift or skip_tailnet:
         raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
     else:
@@ -119,7 +118,7 @@ def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool
     from paisctl.views.progress import watch_probes
 
     while True:  # anew after waiting for others
-        desired = pipeline.desire(settings(context).inventory)
+        desired = desired_of(context)
         chosen, stacks = choose(desired, part.names, part.on, part.stacks)
         policy = PolicyQuestion(desired, is_wanted=part.has_policy)
         with ExitStack() as open_session:

@@ -17,7 +17,7 @@ from paisctl.cli.context import (
     SkipTailnet,
     Stacks,
     choose_scope,
-    settings,
+    desired_of,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def plan(
 
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
     _require_writable(out)
-    desired = pipeline.desire(settings(context).inventory)
+    desired = desired_of(context)
     chosen, stacks = choose(desired, devices, on, stack)
     policy = PolicyQuestion(desired, is_wanted=not (devices or on or stacks or skip_tailnet))
     with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:

@@ -85,19 +85,19 @@ def _roll_back(
     from paisctl.views import human
     from paisctl.views.progress import watch_probes
 
-    fleet = pipeline.read_fleet(settings(context).inventory)
-    chosen = select(fleet, names or (), on)
-    with ExitStack() as open_session:
-        with watch_probes() as listener:
-            back = open_session.enter_context(
-                open_rollback(fleet, chosen, listener, to, texts=diff)
-            )
-        plan = back.plan(stack or ())
-        typer.echo(human.plan(plan, show_diffs=diff), nl=False)
-        if not plan:
-            raise typer.Exit(int(not plan.is_whole))
-        confirm(APPLY, yes=how.yes)
-        back_to = {device: aim.number for device, aim in back.aims.items()}
-        how = replace(how, command=back.command, back_to=back_to)
-        carry_out(back.session, plan, how, fleet, back.revision)
-    _roll_back(context, names, on, to, stack, how, diff)  # after those it waited for
+    while True:  # anew after waiting for others
+        fleet = pipeline.read_fleet(settings(context).inventory)
+        chosen = select(fleet, names or (), on)
+        with ExitStack() as open_session:
+            with watch_probes() as listener:
+                back = open_session.enter_context(
+                    open_rollback(fleet, chosen, listener, to, texts=diff)
+                )
+            plan = back.plan(stack or ())
+            typer.echo(human.plan(plan, show_diffs=diff), nl=False)
+            if not plan:
+                raise typer.Exit(int(not plan.is_whole))
+            confirm(APPLY, yes=how.yes)
+            back_to = {device: aim.number for device, aim in back.aims.items()}
+            how = replace(how, command=back.command, back_to=back_to)
+            carry_out(back.session, plan, how, fleet, back.revision)

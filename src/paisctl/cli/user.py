@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paisctl.cli.carry_out import Yes, confirm
-from paisctl.cli.context import settings
+from paisctl.cli.context import desired_of, settings
 
 if TYPE_CHECKING:
     from paisctl.diagnostics import Diagnostics, Mark
@@ -56,11 +56,10 @@ def list_(
       paisctl user list
       paisctl user list --live
     """
-    from paisctl import pipeline
     from paisctl.tailnet.connect import connect
     from paisctl.views import people as view
 
-    fleet = pipeline.desire(settings(context).inventory).fleet
+    fleet = desired_of(context).fleet
     known = None
     if live:
         with connect(fleet) as control:

@@ -37,7 +37,8 @@ def plan_policy(
     try:
         before = read(live.text)
     except BadPolicy as bad:
-        hint = "look at it with `paisctl acl pull`, and mend it in the admin console"
+        in_force = "look at it with `paisctl acl pull`, and mend it in the admin console"
+        hint = in_force if live.etag else ""  # a file has none
         return PolicyPlan(problem=f"{called}: {bad.message}", hint=hint, etag=live.etag)
     stamp, wanted = stamp_of(live.text), derived.policy
     is_ours = stamp == digest(before)
@@ -142,8 +143,10 @@ def _of_tests(old: list[Any], new: list[Any]) -> _Found:
 
 def _of_names(section: str, old: Any, new: Any) -> _Found:
     """Sections that are mappings, name by name; what is none of these as a whole."""
+    is_derived = section in ("groups", "hosts", "tagOwners")
+    reason = "people and devices of the inventory" if is_derived else "`tailnet.sections`"
     if not isinstance(old or {}, dict) or not isinstance(new or {}, dict):
-        yield _difference(section, _inline(old), _inline(new))
+        yield _difference(section, _inline(old), _inline(new), reason)
         return
     alike: dict[tuple[str, str], list[str]] = {}
     for name in sorted({*(old or {}), *(new or {})}):
@@ -152,12 +155,14 @@ def _of_names(section: str, old: Any, new: Any) -> _Found:
             alike.setdefault((_inline(was), _inline(now)), []).append(name)
     for (was, now), names in alike.items():
         subject = ", ".join(names) if section == "groups" else f"{section} {', '.join(names)}"
-        yield _difference(subject, was, now)
+        yield _difference(subject, was, now, reason)
 
 
-def _difference(subject: str, was: str, now: str) -> tuple[Action, str, str, str, str, None]:
+def _difference(
+    subject: str, was: str, now: str, reason: str
+) -> tuple[Action, str, str, str, str, None]:
     action = Action.UPDATE if was and now else Action.CREATE if now else Action.DELETE
-    return action, subject, was, now, "people and devices of the inventory", None
+    return action, subject, was, now, reason, None
 
 
 def _inline(value: Any) -> str:

@@ -13,7 +13,7 @@ from paisctl.policy.document import Grant, Policy, Test
 from paisctl.policy.world import Node, World
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.tailnet.access import Declaration, Door, Origin, declared_access, services
-from paisctl.rendering.tailnet.names import Names, cidr_of, tag_of
+from paisctl.rendering.tailnet.names import Names, tag_of
 
 # Headscale knows no roles of people; there, a tag without owners is given by its admins.
 OWNERS = {"tailscale": ("autogroup:admin",), "headscale": ()}
@@ -125,7 +125,7 @@ def _ssh(rule: SshRule, names: Names) -> dict[str, object]:
 def _hosts(fleet: Fleet, names: Names) -> dict[str, str]:
     """Aliases: those by hand, and devices that belong to somebody."""
     owned = {
-        name: cidr_of(device.device.address)
+        name: device.device.address
         for name, device in fleet.devices.items()
         if names.devices[name] == name
     }

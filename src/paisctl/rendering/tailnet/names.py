@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 from paisctl.inventory.load import Fleet, FleetDevice
@@ -62,8 +61,3 @@ def _selector(device: FleetDevice) -> str:
 def tag_of(device: str) -> str:
     """The tag of a device; tags begin with a letter, as names of devices need not."""
     return f"tag:{device}" if device[0].isalpha() else f"tag:device-{device}"
-
-
-def cidr_of(address: str) -> str:
-    """An address as an entry of the policy's `hosts`."""
-    return str(ipaddress.ip_address(address))
