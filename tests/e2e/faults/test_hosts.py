@@ -23,13 +23,15 @@ TWO_HOURS = 7200
 def test_a_host_with_another_key_is_not_talked_to(box: Host, tmp_path: Path) -> None:
     before, wanted = look(box), new_version(tmp_path)
     executions = box.lab.sshd("box").executions
-    box.sh(f"mv {KEY} {KEY}.kept; ssh-keygen -q -t ed25519 -N '' -f {KEY}")
+    both = f"{KEY} {KEY}.pub"
+    box.sh(f"mkdir /run/kept && mv {both} /run/kept; ssh-keygen -q -t ed25519 -N '' -f {KEY}")
     box.sh("kill -HUP $(cat /run/sshd.pid)")
     time.sleep(0.5)
     try:
         text = fail(box, wanted)
     finally:
-        box.sh(f"mv {KEY}.kept {KEY}; kill -HUP $(cat /run/sshd.pid)")
+        box.sh(f"mv /run/kept/* {KEY.rpartition('/')[0]} && rmdir /run/kept")
+        box.sh("kill -HUP $(cat /run/sshd.pid)")
     assert "? box  " in text
     assert "HAS CHANGED" in text
     assert text.count("SHA256:") >= 2  # the key that is known, and the one that is there
