@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from paisctl.inventory.base import Model
 from paisctl.inventory.people import Role, User
+from paisctl.inventory.rollouts import Rollout
 from paisctl.inventory.tailnet import Tailnet
 from paisctl.inventory.types import Address, Duration, Identifier, Login, Name, Port, Size
 
@@ -209,6 +210,9 @@ class Inventory(Model):
     secrets: dict[Identifier, Secret] = Field(default_factory=dict, description="Known secrets")
     apply: Apply = Field(
         default_factory=lambda: Apply.model_validate({}), description="How an apply goes about it"
+    )
+    rollouts: dict[Name, Rollout] = Field(
+        default_factory=dict, description="Stacks whose members are changed one after the other"
     )
     stacks: dict[Name, dict[str, Any] | None] = Field(
         default_factory=dict, description="What all devices that run a stack share"

@@ -138,6 +138,47 @@ class Gate(Model):
     timeout: Duration = Field("2m", description="How long it may take")
 
 
+class RolloutGate(Model):
+    """What must hold after a member was changed, before the next one is.
+
+    The stack's driver answers it; of a stack without a driver it is a command, as in `gates`, and must
+    pass on every member, before the first one is changed, too.
+    """
+
+    description: str = Field(description="What it waits for")
+    service: Name | None = Field(None, description="The Compose service to run the command in")
+    command: list[str] | None = Field(
+        None, min_length=1, description="Program and arguments; passes when it exits with 0"
+    )
+    timeout: Duration = Field("2m", description="How long it may take")
+    hold: Duration = Field("0s", description="For how long it must then stay passed")
+
+
+class BundleRollout(Model):
+    """How the stack's members are changed one after the other (`paisctl rollout`)."""
+
+    image: Name = Field(description="The image whose tag is the version")
+    driver: Identifier | None = Field(
+        None, description="Python package in the bundle's folder that knows this kind of cluster"
+    )
+    gates: dict[Name, RolloutGate] = Field(
+        min_length=1, description="What must hold after each member, in this order"
+    )
+
+
+class Balances(Model):
+    """Servers behind the stack: how one of them is taken out of use and back while it is changed.
+
+    Each command runs in the service, with the server's device appended as its last argument.
+    """
+
+    exports: list[Name] = Field(min_length=1, description="The exports that it distributes to")
+    service: Name = Field(description="The Compose service to run the commands in")
+    drain: list[str] = Field(min_length=1, description="Give it nothing new")
+    idle: list[str] = Field(min_length=1, description="Exits with 0 once it has nothing to do")
+    ready: list[str] = Field(min_length=1, description="Use it again")
+
+
 class ConfigBundle(Model):
     """`templates/<name>/bundle.yaml`."""
 
@@ -168,4 +209,8 @@ class StackBundle(Model):
     health_timeout: Duration = Field("2m", description="How long it may take to become healthy")
     data: list[str] = Field(
         default_factory=list, description="Container paths of data that must survive"
+    )
+    rollout: BundleRollout | None = Field(None, description="How its members are rolled")
+    balances: list[Balances] = Field(
+        default_factory=list, description="Servers behind it that can be drained"
     )

@@ -81,8 +81,27 @@ class Channel(Protocol):
         """What the command printed on stderr; complete after `wait`."""
 
 
+class Stream(Protocol):
+    """A connection to a port, as a socket."""
+
+    def settimeout(self, timeout: float | None, /) -> None:
+        """Have reads and writes give up after so many seconds, with TimeoutError."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it."""
+
+    def is_readable(self) -> bool:
+        """Whether reading would not wait: there are bytes, or the end."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class Transport(Protocol):
-    """A connection to one host. Not shared by threads: one host, one thread."""
+    """A connection to one host. Not shared by threads, but for `dial`: one host, one thread."""
 
     def connect(self) -> None:
         """Connect unless connected.
@@ -96,6 +115,13 @@ class Transport(Protocol):
 
     def open(self, command: str) -> Channel:
         """Start a command to talk with. Raises HostError as `connect` does."""
+
+    def dial(self, host: str, port: int) -> Stream:
+        """Connect to a TCP port from there.
+
+        Raises:
+            HostError: as `connect` does; or nothing answers at that port; or sshd does not allow it.
+        """
 
     def close(self) -> None:
         """Close the connection; commands that still run on it lose their stdin and stdout."""

@@ -18,6 +18,7 @@ from paisctl.transports.openssh import ResolvedHost, resolve
 from paisctl.transports.ssh import lost
 
 _OPENING = 15  # seconds for a new channel
+_PROHIBITED = 1  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, RFC 4254, 5.1
 _TCP = (socket.AF_INET, socket.AF_INET6)
 _SILENCE = 60_000  # milliseconds until unanswered packets mean that the host is gone
 # What paramiko says when it has waited for the other side's first line in vain.
@@ -57,6 +58,29 @@ class Connections:
             raise lost(self.name) from error
         else:
             return channel  # type: ignore[no-any-return]  # fabric is untyped
+
+    def forward(self, host: str, port: int) -> paramiko.Channel:
+        """A channel to a port that the host connects to for us, as `ssh -W`.
+
+        Raises:
+            HostError: it cannot connect there, or must not.
+        """
+        connection = self._connections[-1].transport
+        try:
+            return connection.open_channel(  # type: ignore[no-any-return]  # fabric is untyped
+                "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=_OPENING
+            )
+        except paramiko.ChannelException as error:
+            if error.code == _PROHIBITED:
+                raise HostError(
+                    f"sshd of {self.name} forwards no connections",
+                    "on the host: `AllowTcpForwarding local` in /etc/ssh/sshd_config",
+                ) from error
+            raise HostError(f"nothing answers at {host}:{port}, asked from {self.name}") from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if connection.is_active():
+                raise HostError(f"{host}:{port} is silent, asked from {self.name}") from error
+            raise lost(self.name) from error
 
     def close(self) -> None:
         for connection in reversed(self._connections):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from paisctl.errors import HostError
-from paisctl.transports import Channel, Completed, decoded_lines, run_to_end
+from paisctl.transports import Channel, Completed, Stream, decoded_lines, run_to_end
 
 
 @dataclass(slots=True)
@@ -55,6 +55,10 @@ class FakeTransport:
         if isinstance(reply, HostError):
             raise reply
         return FakeChannel(reply, self.stdins[-1])
+
+    def dial(self, host: str, port: int) -> Stream:
+        self.connect()
+        raise HostError(f"nothing answers at {host}:{port}")
 
     def close(self) -> None:
         self.closed = True

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import select
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from typing import IO, cast
 
-from paisctl.transports import Channel, Completed, StreamReader, decoded_lines, run_to_end
+from paisctl.errors import HostError
+from paisctl.transports import (
+    Channel,
+    Completed,
+    Stream,
+    StreamReader,
+    decoded_lines,
+    run_to_end,
+)
 
 
 class LocalTransport:
@@ -29,8 +39,28 @@ class LocalTransport:
     def open(self, command: str) -> Channel:
         return LocalChannel(command, self._environment)
 
+    def dial(self, host: str, port: int) -> Stream:
+        try:
+            return LocalStream(socket.create_connection((host, port)))
+        except OSError as error:
+            raise HostError(f"nothing answers at {host}:{port}: {error.strerror}") from error
+
     def close(self) -> None:
         """Nothing to close: a command ends when its channel's stdin does."""
+
+
+class LocalStream:
+    """A socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self.settimeout = connection.settimeout
+        self.recv = connection.recv
+        self.sendall = connection.sendall
+        self.close = connection.close
+
+    def is_readable(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])
 
 
 class LocalChannel:

@@ -10,6 +10,7 @@ from paisctl.transports import (
     Channel,
     Completed,
     SshSettings,
+    Stream,
     StreamReader,
     decoded_lines,
     run_to_end,
@@ -41,6 +42,9 @@ class SshTransport:
     def open(self, command: str) -> Channel:
         connections = self._connected()
         return SshChannel(connections.start(command), connections.name)
+
+    def dial(self, host: str, port: int) -> Stream:
+        return SshStream(self._connected().forward(host, port))
 
     def close(self) -> None:
         if self._connections is not None:
@@ -101,6 +105,30 @@ class SshChannel:
     def _check_connection(self, error: Exception | None) -> None:
         if not self._channel.get_transport().is_active():
             raise lost(self._host) from error
+
+
+class SshStream:
+    """A connection that sshd has made for us, in a channel of the connection to it."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def settimeout(self, timeout: float | None, /) -> None:
+        self._channel.settimeout(timeout)
+
+    def recv(self, size: int, /) -> bytes:
+        return self._channel.recv(size)
+
+    def sendall(self, data: bytes, /) -> None:
+        for start in range(0, len(data), _PIECE):
+            self._channel.sendall(data[start : start + _PIECE])
+
+    def is_readable(self) -> bool:
+        channel = self._channel
+        return bool(channel.recv_ready() or channel.closed or channel.eof_received)
+
+    def close(self) -> None:
+        self._channel.close()
 
 
 def lost(host: str) -> ConnectionLost:
