@@ -100,6 +100,7 @@ class QdrantNode:
     http_port: int = field(default_factory=free_port)
     p2p_port: int = field(default_factory=free_port)
     grpc_port: int = field(default_factory=free_port)
+    api_key: str | None = None
 
     def __post_init__(self) -> None:
         self.program = Program("qdrant_standin", self.directory, {})
@@ -134,7 +135,8 @@ class QdrantNode:
 
     def send(self, method: str, path: str, body: object = None, **headers: str) -> httpx.Response:
         url = f"http://127.0.0.1:{self.http_port}{path}"
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {"api-key": self.api_key} if self.api_key else {}
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
         return CLIENT.request(method, url, json=body, headers=named)
 
     def result(self, method: str, path: str, body: object = None) -> Any:
