@@ -101,7 +101,7 @@ class Stream(Protocol):
 
 
 class Transport(Protocol):
-    """A connection to one host. Not shared by threads, but for `dial`: one host, one thread."""
+    """A connection to one host, made when it is first needed. Threads may share it."""
 
     def connect(self) -> None:
         """Connect unless connected.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, cast
 
@@ -32,6 +33,7 @@ class SshTransport:
     def __init__(self, settings: SshSettings) -> None:
         self._settings = settings
         self._connections: Connections | None = None
+        self._connecting = threading.Lock()
 
     def connect(self) -> None:
         self._connected()
@@ -52,12 +54,13 @@ class SshTransport:
         self._connections = None
 
     def _connected(self) -> Connections:
-        if self._connections is None:
-            # Fabric and paramiko take a third of a second to import.
-            from paisctl.transports.connection import Connections  # noqa: PLC0415
+        with self._connecting:
+            if self._connections is None:
+                # Fabric and paramiko take a third of a second to import.
+                from paisctl.transports.connection import Connections  # noqa: PLC0415
 
-            self._connections = Connections(self._settings)
-        return self._connections
+                self._connections = Connections(self._settings)
+            return self._connections
 
 
 class SshChannel:

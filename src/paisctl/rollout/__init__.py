@@ -1,0 +1,1 @@
+"""Changing the members of a stateful stack one after the other, watched by what it knows of itself."""
