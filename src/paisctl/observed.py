@@ -65,6 +65,7 @@ class HostState:
         last_runs: the last two lines of its audit.log; all of them when history was asked for.
         epoch: its own clock, in seconds since 1970.
         generations: those it keeps, when history was asked for, the lowest number first.
+        open_rollouts: names of the rollouts that it remembers and that have not ended.
         kept_files: the files it keeps of them, as `STACK/REVISION/files/PATH`.
         problem: why nothing can be deployed to it; of what was read, only the texts of paisctl's
             own files are there then.
@@ -84,6 +85,7 @@ class HostState:
     last_runs: tuple[str, ...] = ()
     epoch: int = 0
     generations: tuple[KeptGeneration, ...] = ()
+    open_rollouts: tuple[str, ...] = ()
     kept_files: frozenset[str] = frozenset()
     problem: str = ""
     hint: str = ""

@@ -14,6 +14,7 @@ from paisctl.errors import InvalidInput
 from paisctl.events import Listener
 from paisctl.inventory.checks import check_fleet
 from paisctl.inventory.load import Fleet, load
+from paisctl.inventory.rollouts import groups_of
 from paisctl.rendering.catalog import Catalog, bundle_folders, load_catalog
 from paisctl.rendering.checks import check_rendered
 from paisctl.rendering.graph import Graph
@@ -119,5 +120,8 @@ def session(
     """
     vault = open_vault(desired, devices)
     targets = build_targets(desired.fleet, desired.hosts, devices)
-    with open_session(desired.hosts, vault, targets, listener, texts=texts) as opened:
+    groups = groups_of(desired.fleet)
+    with open_session(
+        desired.hosts, vault, targets, listener, texts=texts, groups=groups
+    ) as opened:
         yield opened

@@ -91,6 +91,7 @@ def _own_files(device: str, document: dict[str, Any]) -> HostState:
         last_runs=tuple(document["audit"]),
         epoch=epoch,
         generations=tuple(sorted(generations, key=lambda each: each.number)),
+        open_rollouts=tuple(document["open_rollouts"]),
         kept_files=frozenset(document["kept_files"]),
     )
 

@@ -16,12 +16,14 @@ from paisctl.errors import HostError, UsageError
 from paisctl.events import Listener
 from paisctl.history import Generation, manifest_of
 from paisctl.inventory.load import Fleet
+from paisctl.inventory.rollouts import groups_of
 from paisctl.kept import kept_host
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.operation import TakeKept
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile import reconcile_host
+from paisctl.reconcile.together import apart
 from paisctl.rendering.render import bare_host
 from paisctl.rollback_aim import describe_plan, find_aim
 from paisctl.secrets import load_vault
@@ -63,7 +65,9 @@ class Rollback:
             UsageError: one of the stacks is on none of the hosts, now or then.
         """
         self._require(stacks)
-        return Plan(tuple(self._host(device, stacks) for device in self.session.states))
+        plan = Plan(tuple(self._host(device, stacks) for device in self.session.states))
+        hint = "name one device: paisctl rollback DEVICE"
+        return apart(plan, self.session.groups, self.session.states, hint)
 
     def _require(self, stacks: Collection[str]) -> None:
         known = {name for host in self.session.hosts.values() for name in host.stacks}
@@ -127,7 +131,8 @@ def open_rollback(
             t.device: replace(t, images=hosts[t.device].images) if t.device in hosts else t
             for t in targets
         }
-        yield Rollback(Session(hosts, vault, ready, states), aims, refused)
+        session = Session(hosts, vault, ready, states, groups_of(fleet))
+        yield Rollback(session, aims, refused)
     finally:
         for target in targets:
             target.close()

@@ -11,6 +11,7 @@ from paisctl.desired import HostSpec
 from paisctl.events import HostResult, Listener, Outcome
 from paisctl.execute import execute
 from paisctl.execution.conduct import Conduct
+from paisctl.inventory.rollouts import Group
 from paisctl.kept import kept_host
 from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observe import observe
@@ -18,6 +19,7 @@ from paisctl.observed import HostState
 from paisctl.plan import LEFT_ALONE, HostPlan, Plan
 from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Scope, reconcile
+from paisctl.reconcile.together import apart
 from paisctl.report import Report
 from paisctl.secrets import Vault
 from paisctl.targets import Target
@@ -28,13 +30,15 @@ from paisctl.transaction import has_failed, merged, way_back
 class Session:
     """Some hosts of a fleet.
 
-    `hosts` is what should be on them, `states` how they were when the session began.
+    `hosts` is what should be on them, `states` how they were when the session began. `groups` are the
+    stacks whose members no plan restarts together.
     """
 
     hosts: Mapping[str, HostSpec]
     vault: Vault
     targets: Mapping[str, Target]
     states: Mapping[str, HostState]
+    groups: Sequence[Group] = ()
 
     def plan(self, stacks: Iterable[str] = (), scope: Scope = Scope.ALL) -> Plan:
         """Compare what should be with what is.
@@ -46,10 +50,11 @@ class Session:
         """
         whole = reconcile(self.hosts, self.states, self.vault, stacks)
         if scope is Scope.ALL:
-            return whole
+            return apart(whole, self.groups, self.states)
         hosts = self._applied() if scope is Scope.DRIFT else self.hosts
         part = reconcile(hosts, self.states, self.vault, stacks, scope)
-        return Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
+        noted = Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
+        return apart(noted, self.groups, self.states)
 
     def _applied(self) -> dict[str, HostSpec]:
         """What each host was last given, as desired state."""
@@ -129,6 +134,7 @@ def open_session(
     listener: Listener,
     *,
     texts: bool = False,
+    groups: Sequence[Group] = (),
 ) -> Iterator[Session]:
     """Connect to hosts and read them, all at once; close the connections at the end.
 
@@ -138,10 +144,12 @@ def open_session(
         targets: the hosts, not connected yet.
         listener: told what happens meanwhile.
         texts: also read the contents of files, for text diffs.
+        groups: the stacks whose members no plan restarts together.
     """
     try:
         states = observe(targets, listener, texts=texts)
-        yield Session(hosts, vault, {target.device: target for target in targets}, states)
+        by_device = {target.device: target for target in targets}
+        yield Session(hosts, vault, by_device, states, groups)
     finally:
         for target in targets:
             target.close()

@@ -37,6 +37,7 @@ def answer(host: SimulatedHost) -> bytes:
         "lock_alive": state.lock_alive,
         "audit": list(state.last_runs),
         "generations": [asdict(each) for each in state.generations],
+        "open_rollouts": list(state.open_rollouts),
         "kept_files": sorted(state.kept_files),
     }
     return b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"

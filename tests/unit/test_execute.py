@@ -43,6 +43,7 @@ DOCUMENT = {
     "lock_alive": None,
     "audit": [],
     "generations": [],
+    "open_rollouts": [],
     "kept_files": [],
 }
 

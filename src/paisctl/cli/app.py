@@ -24,6 +24,7 @@ from paisctl.cli import (
     plan,
     render,
     rollback,
+    rollout,
     schema,
     secrets,
     show,
@@ -87,6 +88,7 @@ app.command("diff")(diff.diff)
 app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("rollback")(rollback.rollback)
+app.command("rollout")(rollout.rollout)
 app.command("unlock")(unlock.unlock)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)

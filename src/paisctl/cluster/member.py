@@ -129,7 +129,7 @@ class HostMember:
         script = (
             f'container=$({self._find(service)}) && [ "$container" ] && '
             f'exec {docker} exec -i "$container" "$@"; '
-            f'echo "no container of {service} runs" >&2; exit 1'
+            f'echo "no container of {service} runs" >&2; exit 125'
         )
         return f"sh -c {shlex.quote(script)} sh {shlex.join(command)}"
 

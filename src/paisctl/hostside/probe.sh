@@ -216,6 +216,14 @@ file_text() {
   { [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"; } && $files_sudo cat "$root/$1"
 } 2>/dev/null
 
+# "NAME" of every rollout that has not ended (rollout/record.py), with commas.
+open_rollouts() {
+  [ -d "$root/rollouts" ] || return 0
+  $files_sudo find "$root/rollouts" -name '*.json' -exec \
+    grep -l -e '"progress": "running"' -e '"progress": "stopped"' {} + 2>/dev/null |
+    sort | sed 's/.*\///; s/\.json$/"/; s/^/"/' | paste -s -d , -
+}
+
 print_host() {
   printf '"host":{'
   text_member os "$(uname -s)"
@@ -256,6 +264,7 @@ print_document() {
   printf ',"manifest":"%s"' "$(file_text manifest.json | json_lines)"
   printf ',"lock":"%s","lock_alive":%s' "$(file_text lock | json_lines)" "$(lock_alive)"
   printf ',"audit":[%s],"generations":[%s]' "$(audit)" "$(generations)"
+  printf ',"open_rollouts":[%s]' "$(open_rollouts)"
   printf ',"kept_files":[%s]}\n' "$(kept_files)"
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from paisctl.inventory.base import Model
 from paisctl.inventory.types import Duration, Name
+
+if TYPE_CHECKING:
+    from paisctl.inventory.load import Fleet
 
 
 class GateLimits(Model):
@@ -36,3 +40,31 @@ class Rollout(Model):
         "30s", description="How long a load balancer may take to finish what a member has to do"
     )
     settle: Duration = Field("30s", description="Rest after a member, before the next one")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The devices on which a stack is never restarted at the same time, and the rollout that says so."""
+
+    name: str
+    stack: str
+    devices: frozenset[str]
+
+
+def groups_of(fleet: Fleet) -> tuple[Group, ...]:
+    """The groups that the rollouts of an inventory make."""
+    return tuple(
+        Group(
+            name,
+            rollout.stack,
+            frozenset(
+                rollout.devices
+                or [
+                    each.name
+                    for each in fleet.devices.values()
+                    if rollout.stack in each.device.stacks
+                ]
+            ),
+        )
+        for name, rollout in fleet.inventory.rollouts.items()
+    )

@@ -175,7 +175,9 @@ class Balances(Model):
     exports: list[Name] = Field(min_length=1, description="The exports that it distributes to")
     service: Name = Field(description="The Compose service to run the commands in")
     drain: list[str] = Field(min_length=1, description="Give it nothing new")
-    idle: list[str] = Field(min_length=1, description="Exits with 0 once it has nothing to do")
+    idle: list[str] = Field(
+        min_length=1, description="Exits with 0 if it has nothing to do, with 3 if it has"
+    )
     ready: list[str] = Field(min_length=1, description="Use it again")
 
 

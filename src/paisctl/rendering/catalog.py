@@ -19,6 +19,8 @@ from paisctl.inventory.validation import validate
 from paisctl.rendering.bundle import ConfigBundle, StackBundle, Variable
 from paisctl.rendering.consistency import check_bundle
 
+_PROGRAMS = (".py", ".pyc")  # of the driver, which runs here and not on a host
+
 B = TypeVar("B", StackBundle, ConfigBundle)
 
 
@@ -33,9 +35,11 @@ class Found(Generic[B]):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the names and bytes of the folder's files: its version."""
+        """SHA-256 over the names and bytes of what is rendered from the folder: its version."""
         total = hashlib.sha256()
         for path in sorted(p for p in self.folder.rglob("*") if p.is_file()):
+            if path.suffix in _PROGRAMS:
+                continue
             total.update(f"{path.relative_to(self.folder).as_posix()}\0".encode())
             total.update(hashlib.sha256(path.read_bytes()).digest())
         return total.hexdigest()

@@ -28,6 +28,7 @@ def check_bundle(
     check.files(bundle.files)
     if isinstance(bundle, StackBundle):
         check.ports(bundle)
+        check.rollout(bundle)
         if not (folder / "compose.yaml.j2").is_file():
             check.error((), "missing-file", f"the stack `{folder.name}` has no `compose.yaml.j2`")
     return check.sound
@@ -56,6 +57,30 @@ class _BundleCheck:
         for name in bundle.ports:
             if name in private and bundle.ports[name].operated:
                 self._opened(name, ("ports", name, "operated"), "machines that run paisctl")
+
+    def rollout(self, bundle: StackBundle) -> None:
+        rollout = bundle.rollout
+        if rollout is None:
+            return
+        if rollout.image not in bundle.images:
+            message = f"the bundle has no image `{rollout.image}`"
+            hint = did_you_mean(rollout.image, bundle.images, "images")
+            self.error(("rollout", "image"), "unknown-image", message, hint)
+        driver = rollout.driver
+        if driver and not (self.folder / driver / "__init__.py").is_file():
+            message = f"there is no Python package `{driver}` in {self.folder}"
+            self.error(("rollout", "driver"), "missing-file", message)
+        for name, gate in rollout.gates.items():
+            if (gate.service is None) != (gate.command is None):
+                message = f"the gate `{name}` needs both a `service` and a `command`, or neither"
+                self.error(("rollout", "gates", name), "missing-key", message)
+            elif (gate.command is None) == (driver is None):
+                message = (
+                    f"the driver answers the gate `{name}`; it takes no `command`"
+                    if driver
+                    else f"without a driver, the gate `{name}` needs a `service` and a `command`"
+                )
+                self.error(("rollout", "gates", name), "missing-key", message)
 
     def _opened(self, port: str, at: Path_, who: str) -> None:
         message = f"this lets {who} reach the port `{port}`, which is for peers only"

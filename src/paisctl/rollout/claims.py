@@ -103,3 +103,25 @@ class Claims:
             with suppress(HostError):
                 channel.close_stdin()
         self._held.clear()
+
+
+def holder(places: Sequence[Place], name: str) -> str:
+    """Who works on a rollout right now; empty when nobody does.
+
+    Raises:
+        HostError: a host could not be asked.
+    """
+    for place in places:
+        values = assignments(CLAIM=f"{place.root}/rollouts/{name}.claim")
+        done = place.target.transport.run(place.command, (values + _LOOK).encode())
+        if said := done.stdout.decode("utf-8", "replace").strip():
+            return said
+    return ""
+
+
+# A claim without a sign of life for a minute is nobody's (hostside/claim.sh).
+_LOOK = r"""
+[ -f "$CLAIM" ] || exit 0
+beat=$(sed -n 's/.*"heartbeat":\([0-9]*\).*/\1/p' "$CLAIM")
+[ $(($(date +%s) - ${beat:-0})) -gt 60 ] || sed -n 's/.*"holder":"\(.*\)","heartbeat.*/\1/p' "$CLAIM"
+"""

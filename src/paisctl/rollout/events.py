@@ -51,10 +51,5 @@ class Asked:
     is_through: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """An interrupt: the rollout ends once the step it is in has ended."""
-
-
-RolloutEvent = Noted | Entered | Doing | Asked | Stopped
+RolloutEvent = Noted | Entered | Doing | Asked
 Watcher = Callable[[RolloutEvent], None]

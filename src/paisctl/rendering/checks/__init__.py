@@ -17,6 +17,7 @@ from paisctl.rendering.checks.names import check_names
 from paisctl.rendering.checks.ports import check_ports
 from paisctl.rendering.checks.references import check_references
 from paisctl.rendering.checks.requires import check_requires
+from paisctl.rendering.checks.rollouts import check_rollouts
 from paisctl.rendering.checks.stack import stacks_of
 from paisctl.rendering.checks.unsupported import check_unsupported
 from paisctl.rendering.render import Rendered
@@ -25,6 +26,7 @@ from paisctl.rendering.render import Rendered
 def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -> None:
     """Check every stack on its device, and the stacks of a device against each other."""
     check_ignored(fleet, rendered, diagnostics)
+    check_rollouts(fleet, rendered.catalog, rendered.graph, diagnostics)
     stacks = stacks_of(fleet, rendered)
     for instance in rendered.graph.instances.values():
         check_requires(instance, fleet, diagnostics)

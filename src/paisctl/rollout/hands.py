@@ -1,0 +1,127 @@
+"""What a rollout does to one member's stack: the plan for it alone, carried out and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paisctl.desired import HostSpec, StackSpec
+from paisctl.events import Event, Listener, Outcome, StepStarted
+from paisctl.execution.conduct import Conduct
+from paisctl.inventory.load import Fleet
+from paisctl.manifest import manifest_line
+from paisctl.operation import Operation, PassGate, ServiceOperation, Verb, WaitHealthy
+from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
+from paisctl.report import Report
+from paisctl.rollout.events import Doing, Watcher
+from paisctl.secrets import Vault
+from paisctl.session import Session, open_session
+from paisctl.targets import build_targets
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Changes members, one at a time, each on a fresh look at its host.
+
+    Attributes:
+        hosts: what should be, by device.
+        conduct: how to go about it. A member is never taken back by itself: once the new version
+            had its data, the old one may not be able to read it.
+    """
+
+    fleet: Fleet
+    hosts: Mapping[str, HostSpec]
+    vault: Vault
+    stack: str
+    conduct: Conduct
+
+    def change(self, device: str, watcher: Watcher, *, restart: bool) -> Failure | None:
+        """Bring a member to what the inventory says, or restart it.
+
+        Returns:
+            What went wrong; None when it is done and proved.
+        """
+        targets = build_targets(self.fleet, self.hosts, [device])
+        hosts = {device: self.hosts[device]}
+        with open_session(hosts, self.vault, targets, _ignore) as session:
+            plan = session.plan([self.stack])
+            if restart:
+                plan = _restarting(plan, self.hosts[device].stacks[self.stack], self.vault)
+            if not plan:
+                return _unplanned(plan)
+            results = session.apply(plan, _told(watcher), self.conduct)
+            return _failure(session.report(plan, results), device)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with a member, as its host tells it. `log` are its service's last lines."""
+
+    message: str
+    hint: str = ""
+    log: tuple[str, ...] = ()
+
+
+def changes_of(session: Session, stack: str, devices: list[str]) -> Plan:
+    """What the inventory would change on some members, in their order."""
+    plan = session.plan([stack])
+    by_device = {host.device: host for host in plan.hosts}
+    return Plan(tuple(by_device[device] for device in devices))
+
+
+def _ignore(event: Event) -> None:
+    """Nobody has to know that one host is read."""
+
+
+def _told(watcher: Watcher) -> Listener:
+    def listen(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            watcher(Doing(event.device, f"{event.step} {event.detail}".strip()))
+
+    return listen
+
+
+def _restarting(plan: Plan, spec: StackSpec, vault: Vault) -> Plan:
+    """A plan that restarts all services of a stack which is as it should be."""
+    [host] = plan.hosts
+    if plan or not plan.is_whole:
+        problem = host.problem or "the inventory has changes for it; a restart makes none"
+        return Plan((HostPlan(host.device, problem=problem, hint=host.hint),))
+    services = tuple(spec.services)
+    operations: tuple[Operation, ...] = (
+        ServiceOperation(Verb.RESTART, services),
+        WaitHealthy(services, spec.health_timeout),
+        *(PassGate(gate) for gate in spec.gates),
+    )
+    change = Change(
+        Address(host.device, "compose", spec.name),
+        Action.UPDATE,
+        "stack",
+        Cause.PENDING,
+        Disruption.RESTART,
+        reason="a restart was asked for",
+    )
+    stack = StackPlan(spec.name, (change,), operations, spec.needs, manifest_line(spec, vault))
+    return Plan((HostPlan(host.device, (stack,), host.notes),))
+
+
+def _unplanned(plan: Plan) -> Failure | None:
+    """Nothing to do is no failure: an earlier run has done it."""
+    for host in plan.problems:
+        return Failure(host.problem, host.hint)
+    for refusal in plan.refused:
+        return Failure(refusal.problem, refusal.hint)
+    return None
+
+
+def _failure(report: Report, device: str) -> Failure | None:
+    if report.succeeded:
+        return None
+    result = report.results[device]
+    for end in result.stacks.values():
+        if end.outcome is not Outcome.APPLIED:
+            at = f"{end.step}: " if end.step else ""
+            return Failure(f"{at}{end.message or end.outcome}", log=end.log)
+    if result.problem:
+        return Failure(result.problem, result.hint)
+    return Failure("it was changed, but still differs from the inventory", f"paisctl plan {device}")
