@@ -87,14 +87,16 @@ def test_points_are_kept_by_the_replicas_and_read_from_any_node(cluster: list[Qd
     assert page["points"][3] == {"id": 3, "payload": {"n": 3}}
 
 
-def test_a_write_that_misses_a_replica_fails_and_says_which(cluster: list[QdrantNode]) -> None:
-    cluster[0].result("PUT", "/collections/documents", DOCUMENTS)
+def test_a_write_that_too_few_replicas_take_fails_and_says_why(cluster: list[QdrantNode]) -> None:
+    cluster[0].result("PUT", "/collections/documents", DOCUMENTS | {"write_consistency_factor": 2})
     away = cluster[2].cluster()["peer_id"]
     cluster[2].program.stop()
     points = [{"id": i, "vector": [1, 1]} for i in range(20)]
     response = cluster[0].send("PUT", "/collections/documents/points", {"points": points})
     assert response.status_code == 500
-    assert f"on peer {away}" in response.json()["status"]["error"]
+    error = response.json()["status"]["error"]
+    assert f"Failed peer: {away}" in error
+    assert "2 out of 3 shards failed to apply operation" in error
 
 
 def test_a_restarted_follower_returns_as_itself_and_the_term_stays(

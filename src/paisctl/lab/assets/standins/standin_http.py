@@ -49,12 +49,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A reply: `body` is sent with its length, `stream` in chunks as they come."""
+    """A reply: `body` is sent with its length, `stream` with `length`, or else in chunks as they come."""
 
     body: bytes = b""
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     stream: Iterable[bytes] | None = None
+    length: int | None = None
 
 
 class HttpError(Exception):
@@ -180,16 +181,13 @@ class _Connection(BaseHTTPRequestHandler):
         """Keep requests out of the log; health checks would fill it."""
 
     def _serve(self) -> None:
-        if "Transfer-Encoding" in self.headers:
-            self.send_error(411)
-            return
         url = urlsplit(self.path)
         request = Request(
             method=self.command,
             path=url.path.rstrip("/") or "/",
             query=dict(parse_qsl(url.query, keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(self.headers.get("Content-Length") or 0)),
+            body=self._body(),
             client=str(self.client_address[0]),
         )
         response = self.server.answer(request)
@@ -198,13 +196,25 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             self.server.answered()
 
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks: list[bytes] = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # trailers
+        return b"".join(chunks)
+
     def _send(self, response: Response) -> None:
         self.send_response(response.status)
         self.send_header("Content-Type", response.content_type)
         if self.server.stopping:
             self.send_header("Connection", "close")
-        if response.stream is None:
-            self.send_header("Content-Length", str(len(response.body)))
+        length = len(response.body) if response.stream is None else response.length
+        if length is not None:
+            self.send_header("Content-Length", str(length))
         else:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -215,6 +225,9 @@ class _Connection(BaseHTTPRequestHandler):
     def _send_body(self, response: Response) -> None:
         if response.stream is None:
             self.wfile.write(response.body)
+            return
+        if response.length is not None:
+            self.wfile.writelines(response.stream)
             return
         for chunk in response.stream:
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))

@@ -7,7 +7,7 @@ import hmac
 from standin_http import Handler, HttpError, Request, Response
 
 KEY_FREE = {"/", "/healthz", "/readyz", "/livez"}
-READING_POSTS = ("/points/count", "/points/scroll")
+READING_POSTS = ("/points", "/points/count", "/points/scroll")
 
 
 def requiring_keys(handler: Handler, api_key: str | None, read_only_key: str | None) -> Handler:
@@ -32,7 +32,8 @@ def _check(request: Request, api_key: str | None, read_only_key: str | None) -> 
         return
     if not _equal(key, read_only_key):
         raise HttpError(401, "Invalid API key or JWT")
-    if request.method != "GET" and not request.path.endswith(READING_POSTS):
+    reads = request.method == "POST" and request.path.endswith(READING_POSTS)
+    if request.method != "GET" and not reads:
         error = "Forbidden: Global manage access is required"
         raise HttpError(403, {"status": {"error": error}, "time": 0.0})
 

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from qdrant_standin.metadata import Document, Operation, RefusedError
+from qdrant_standin.faults import Faults
+from qdrant_standin.metadata import Document, Entry, Operation, RefusedError
 from qdrant_standin.raft import HEARTBEAT_TICKS, Message, Raft
-from qdrant_standin.storage import Entry, RaftState
+from qdrant_standin.storage import RaftState
 from qdrant_standin.transport import UnreachableError, ask_all, send
 
 log = logging.getLogger("stand-in.consensus")
@@ -36,9 +37,14 @@ class Consensus:
     """A member of the cluster: keeps its document agreed with the other peers'."""
 
     def __init__(
-        self, state: RaftState, tick: float, on_commit: Callable[[Document, Document], None]
+        self,
+        state: RaftState,
+        tick: float,
+        on_commit: Callable[[Document, Document], None],
+        faults: Faults,
     ) -> None:
         self.raft = Raft(state, tick, on_commit)
+        self._faults = faults
         self.peer_id = state.peer_id
         self.last_update = _now()
         self.failures: dict[str, SendFailures] = {}
@@ -49,6 +55,17 @@ class Consensus:
     def start(self) -> None:
         """Take part, in background threads."""
         threading.Thread(target=self._run, name="consensus", daemon=True).start()
+
+    @property
+    def failure(self) -> str | None:
+        """What has ended the consensus thread, if a fault switch says that something has."""
+        failure: str | None = self._faults.get("consensus_stopped")
+        return failure
+
+    @property
+    def agreed(self) -> Entry:
+        """The newest agreed document and its index; not to be changed by the reader."""
+        return self.raft.committed
 
     @property
     def document(self) -> Document:
@@ -116,11 +133,13 @@ class Consensus:
 
     def _run(self) -> None:
         while True:
+            time.sleep(self._tick)
+            if self.failure:
+                continue
             self.last_update = _now()
             self._follow_new_peers()
             if self.raft.is_election_due():
                 self._campaign()
-            time.sleep(self._tick)
 
     def _follow_new_peers(self) -> None:
         for peer in map(int, self.raft.last.document["peers"]):
@@ -136,7 +155,10 @@ class Consensus:
                 raft.changed.wait_for(
                     lambda: self._has_news_for(peer), HEARTBEAT_TICKS * self._tick
                 )
-                if raft.role != "Leader":
+                if str(peer) not in raft.last.document["peers"]:
+                    self._followed.discard(peer)
+                    return
+                if raft.role != "Leader" or self.failure:
                     continue
                 news, message = self._news(), raft.append_message(peer)
             reply = self._send(peer, "/consensus/append", message)
@@ -181,7 +203,9 @@ class Consensus:
 
     def _send(self, peer: int, path: str, message: Message) -> Message | None:
         """The reply to a consensus message, or None; failures are kept for `/cluster`."""
-        uri = self.raft.last.document["peers"][str(peer)]
+        uri = self.raft.last.document["peers"].get(str(peer))
+        if uri is None:
+            return None
         try:
             reply: Message = send(uri, path, {**message, "to": peer}, MESSAGE_SECONDS)
         except (UnreachableError, RefusedError) as error:

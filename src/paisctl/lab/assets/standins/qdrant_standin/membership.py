@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 
-from qdrant_standin.metadata import Document, RefusedError
+from qdrant_standin.metadata import Document, Entry, RefusedError
 from qdrant_standin.settings import Settings
-from qdrant_standin.storage import Entry, RaftState
+from qdrant_standin.storage import RaftState
 from qdrant_standin.transport import UnreachableError, send
 
 log = logging.getLogger("stand-in.membership")
@@ -39,6 +39,7 @@ def join(state: RaftState, settings: Settings) -> None:
             "voters": [state.peer_id],
             # What a node stored while it ran alone stays its own.
             "collections": state.committed.document["collections"],
+            "aliases": state.committed.document["aliases"],
         }
         _adopt(state, Entry(state.committed.index, 0, document))
 

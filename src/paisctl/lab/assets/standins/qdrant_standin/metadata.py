@@ -1,19 +1,32 @@
-"""The metadata that all peers agree on, and the operations that change it.
-
-A document is JSON. `changed` is pure: it never touches the document it is given.
-"""
+"""The metadata that all peers agree on: what is in it, and how one peer sees it."""
 
 from __future__ import annotations
 
-import copy
+from dataclasses import dataclass
 from typing import Any, NotRequired, Protocol, TypedDict
 
 # shard id -> peer id -> replica state; keys are strings because the document is JSON
 ShardMap = dict[str, dict[str, str]]
 
+Transfer = TypedDict(
+    "Transfer",
+    {
+        "shard_id": int,
+        "from": int,
+        "to": int,
+        "sync": bool,
+        "method": str,
+        "started": int,
+    },
+)
+"""A shard on its way to a peer; `sync` copies it, else it moves. `started` tells it from later ones."""
+
 
 class Collection(TypedDict):
-    """A collection's configuration and where its shards are; `created` tells namesakes apart."""
+    """A collection's configuration and where its shards are; `created` tells namesakes apart.
+
+    `epochs` is, by shard, the index of the last change of its replicas.
+    """
 
     created: int
     vectors: dict[str, Any]
@@ -21,14 +34,17 @@ class Collection(TypedDict):
     replication_factor: int
     write_consistency_factor: int
     shards: ShardMap
+    transfers: list[Transfer]
+    epochs: dict[str, int]
 
 
 class Document(TypedDict):
-    """Peers by id with their URI, which of them vote, and the collections by name."""
+    """Peers by id with their URI, which of them vote, the collections by name, and their aliases."""
 
     peers: dict[str, str]
     voters: list[int]
     collections: dict[str, Collection]
+    aliases: dict[str, str]
 
 
 class Operation(TypedDict):
@@ -39,6 +55,27 @@ class Operation(TypedDict):
     uri: NotRequired[str]
     name: NotRequired[str]
     collection: NotRequired[dict[str, Any]]
+    parameters: NotRequired[dict[str, int]]
+    actions: NotRequired[list[dict[str, Any]]]
+    shard: NotRequired[int]
+    shards: NotRequired[list[int]]
+    state: NotRequired[str]
+    transfer: NotRequired[dict[str, Any]]
+    priority: NotRequired[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One log entry; it holds the whole document, so the newest replaces all before it."""
+
+    index: int
+    term: int
+    document: Document
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """What entries are compared by: an entry of a later term wins, however long the other log."""
+        return self.term, self.index
 
 
 class RefusedError(Exception):
@@ -54,6 +91,10 @@ class Metadata(Protocol):
     """The agreed document as one peer knows it."""
 
     peer_id: int
+
+    @property
+    def agreed(self) -> Entry:
+        """The newest agreed document and its index; not to be changed by the reader."""
 
     @property
     def document(self) -> Document:
@@ -75,50 +116,19 @@ class Metadata(Protocol):
 
 def empty_document() -> Document:
     """A document without peers, as a peer has it before it belongs to a cluster."""
-    return {"peers": {}, "voters": [], "collections": {}}
+    return {"peers": {}, "voters": [], "collections": {}, "aliases": {}}
 
 
-def changed(document: Document, operation: Operation, index: int) -> Document:
-    """`document` after `operation`, whose place in the log is `index`; raises `RefusedError`."""
-    document = copy.deepcopy(document)
-    match operation["kind"]:
-        case "add_peer":
-            document["peers"][str(operation["peer"])] = operation["uri"]
-        case "promote_peer":
-            document["voters"] = sorted({*document["voters"], operation["peer"]})
-        case "create_collection":
-            _create_collection(document, operation, index)
-        case "delete_collection":
-            document["collections"].pop(operation["name"], None)
-        case kind:
-            raise RefusedError(400, f"Bad request: unknown operation {kind}")
-    return document
+def collection_named(document: Document, name: str) -> Collection:
+    """A collection by its own name; raises `RefusedError` 404."""
+    try:
+        return document["collections"][name]
+    except KeyError:
+        raise RefusedError(404, f"Not found: Collection `{name}` doesn't exist!") from None
 
 
-def _create_collection(document: Document, operation: Operation, index: int) -> None:
-    name, wanted = operation["name"], operation["collection"]
-    if name in document["collections"]:
-        raise RefusedError(409, f"Wrong input: Collection `{name}` already exists!")
-    # A node that runs alone, without a cluster, keeps no list of peers.
-    peers = sorted(map(int, document["peers"])) or [operation["peer"]]
-    shard_number = wanted["shard_number"] or len(peers)
-    document["collections"][name] = {
-        "created": index,
-        "vectors": wanted["vectors"],
-        "shard_number": shard_number,
-        "replication_factor": wanted["replication_factor"],
-        "write_consistency_factor": wanted["write_consistency_factor"],
-        "shards": _placed(shard_number, wanted["replication_factor"], peers),
-    }
-
-
-def _placed(shard_number: int, replication_factor: int, peers: list[int]) -> ShardMap:
-    """Spread replicas evenly: each goes to the peer that has the fewest, on as many as there are."""
-    load = dict.fromkeys(peers, 0)
-    shards: ShardMap = {}
-    for shard in range(shard_number):
-        chosen = sorted(peers, key=lambda peer: (load[peer], peer))[:replication_factor]
-        for peer in chosen:
-            load[peer] += 1
-        shards[str(shard)] = {str(peer): "Active" for peer in chosen}
-    return shards
+def resolved(document: Document, name: str) -> str:
+    """The collection that `name`, which may be an alias, stands for; raises `RefusedError` 404."""
+    name = document["aliases"].get(name, name)
+    collection_named(document, name)
+    return name

@@ -6,12 +6,13 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from itertools import accumulate
 from pathlib import Path
+from typing import Literal
 
 from prometheus_text import histogram_family, metric_family
 from standin_http import Handler, HttpError, Request, Response, Router
@@ -123,6 +124,12 @@ def _collections(node: Node) -> list[str]:
             shard = node.shards.get(name, int(shard_id))
             points[name] += shard.count() if shard else 0
     zeroes = [({"id": name}, 0.0) for name in collections]
+    running = {
+        "snapshot_creation_running": node.snapshots.creating,
+        "snapshot_recovery_running": node.restore.running,
+        "collection_shard_transfer_incoming": _transfers(node, "to"),
+        "collection_shard_transfer_outgoing": _transfers(node, "from"),
+    }
     return [
         _gauge("collections_total", "number of collections", len(collections)),
         _gauge("collections_vector_total", "total number of vectors", sum(points.values())),
@@ -136,17 +143,26 @@ def _collections(node: Node) -> list[str]:
             [({"id": name}, count) for name, count in points.items()],
         ),
         *(
-            metric_family(name, "gauge", "nothing of the kind happens here", zeroes)
-            for name in (
-                "collection_running_optimizations",
-                "collection_shard_transfer_incoming",
-                "collection_shard_transfer_outgoing",
-                "collection_update_queue_length",
-                "snapshot_creation_running",
-                "snapshot_recovery_running",
+            metric_family(
+                name, "gauge", "going on now", [({"id": c}, counts[c]) for c in collections]
             )
+            for name, counts in running.items()
+        ),
+        *(
+            metric_family(name, "gauge", "nothing of the kind happens here", zeroes)
+            for name in ("collection_running_optimizations", "collection_update_queue_length")
         ),
     ]
+
+
+def _transfers(node: Node, direction: Literal["from", "to"]) -> Counter[str]:
+    """How many shards of each collection this node sends or receives."""
+    return Counter(
+        name
+        for name, collection in node.metadata.document["collections"].items()
+        for transfer in collection["transfers"]
+        if transfer[direction] == node.metadata.peer_id
+    )
 
 
 def _cluster(consensus: Consensus) -> list[str]:
@@ -170,7 +186,10 @@ def _cluster(consensus: Consensus) -> list[str]:
             "cluster_working_state",
             "gauge",
             "working state of the cluster",
-            [({"state": "working"}, 1), ({"state": "stopped"}, 0)],
+            [
+                ({"state": "working"}, consensus.failure is None),
+                ({"state": "stopped"}, consensus.failure is not None),
+            ],
         ),
     ]
 

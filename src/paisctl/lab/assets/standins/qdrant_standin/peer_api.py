@@ -9,10 +9,10 @@ from standin_http import Handler, HttpError, Request, Response, Router, json_res
 
 from qdrant_standin.consensus import Consensus
 from qdrant_standin.metadata import RefusedError
-from qdrant_standin.points import Points
+from qdrant_standin.shard_access import ShardAccess
 
 
-def peer_router(consensus: Consensus, points: Points) -> Router:
+def peer_router(consensus: Consensus, access: ShardAccess) -> Router:
     """The routes of the p2p port; every message is a JSON object sent by POST."""
 
     def propose(message: Any) -> dict[str, int]:
@@ -30,15 +30,23 @@ def peer_router(consensus: Consensus, points: Points) -> Router:
         consensus.await_index(message["index"])
         return {"commit": consensus.commit}
 
+    def while_working(answer: Callable[[Any], object]) -> Callable[[Any], object]:
+        def guarded(message: Any) -> object:
+            if consensus.failure:
+                raise RefusedError(500, "Service internal error: consensus thread is stopped")
+            return answer(message)
+
+        return guarded
+
     router = Router()
     for path, answer in {
-        "/consensus/vote": consensus.raft.on_vote_request,
-        "/consensus/append": consensus.raft.on_append,
-        "/consensus/propose": propose,
+        "/consensus/vote": while_working(consensus.raft.on_vote_request),
+        "/consensus/append": while_working(consensus.raft.on_append),
+        "/consensus/propose": while_working(propose),
         "/consensus/add_peer": add_peer,
         "/consensus/commit": commit,
         "/consensus/await": await_index,
-        "/shards": points.serve,
+        "/shards": access.serve,
     }.items():
         router.add("POST", path, _handler(consensus.peer_id, answer))
     return router

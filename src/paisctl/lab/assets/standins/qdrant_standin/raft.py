@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from qdrant_standin.metadata import Document, Operation, RefusedError, changed
-from qdrant_standin.storage import Entry, RaftState
+from qdrant_standin.metadata import Document, Entry, Operation, RefusedError
+from qdrant_standin.operations import changed
+from qdrant_standin.storage import RaftState
 
 log = logging.getLogger("stand-in.raft")
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from qdrant_standin.metadata import Collection, RefusedError
 from qdrant_standin.settings import Settings
 from qdrant_standin.shards import Point, PointId
+
+T = TypeVar("T")
 
 DISTANCES = {"Cosine", "Euclid", "Dot", "Manhattan"}
 NAME = re.compile(r'(?!\.{1,2}$)[^<>:"/\\|?*\x00-\x1f]{1,255}')
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def new_collection(name: str, body: Any, settings: Settings) -> dict[str, Any]:
-    """A collection's wanted configuration, with this node's defaults; raises `RefusedError`."""
+PARAMETERS = ("replication_factor", "write_consistency_factor")
+
+
+def check_collection_name(name: str) -> None:
+    """Raises `RefusedError` for what cannot be the name of a collection."""
     if NAME.fullmatch(name) is None:
         raise RefusedError(422, f"Validation error in path parameters: collection_name {name!r}")
+
+
+def new_collection(name: str, body: Any, settings: Settings) -> dict[str, Any]:
+    """A collection's wanted configuration, with this node's defaults; raises `RefusedError`."""
+    check_collection_name(name)
     vectors = body.get("vectors", {})
     for parameters in vector_parameters(vectors).values():
         size, distance = parameters.get("size"), parameters.get("distance")
@@ -31,6 +41,25 @@ def new_collection(name: str, body: Any, settings: Settings) -> dict[str, Any]:
             body, "write_consistency_factor", settings.write_consistency_factor
         ),
     }
+
+
+def changed_parameters(body: Any) -> dict[str, int]:
+    """What a PATCH of a collection changes; raises `RefusedError` for what is not simulated."""
+    parameters = body.get("params") or {}
+    unknown = {*body, *parameters} - {"params", *PARAMETERS}
+    if unknown:
+        raise RefusedError(
+            400, f"Bad request: the stand-in changes {PARAMETERS}, not {sorted(unknown)}"
+        )
+    return {name: positive(parameters, name, 1) for name in PARAMETERS if parameters.get(name)}
+
+
+def field(body: Any, name: str, kind: type[T]) -> T:
+    """The value of a field that must be there and of that kind; raises `RefusedError`."""
+    value = body.get(name)
+    if not isinstance(value, kind):
+        raise RefusedError(400, f"Format error in JSON body: missing field `{name}`")
+    return value
 
 
 def vector_parameters(vectors: dict[str, Any]) -> dict[str, dict[str, Any]]:

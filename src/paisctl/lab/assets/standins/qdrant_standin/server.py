@@ -24,6 +24,7 @@ from standin_http import (
 
 from qdrant_standin.access import requiring_keys
 from qdrant_standin.api import rest_router
+from qdrant_standin.faults import Faults
 from qdrant_standin.membership import CannotJoinError
 from qdrant_standin.metrics import RequestMetrics, exposition
 from qdrant_standin.node import Node
@@ -46,7 +47,10 @@ def main() -> None:
     try:
         settings = Settings.from_environment(os.environ)
         settings.init_file.unlink(missing_ok=True)
-        node = Node.load(settings, version)
+        faults = Faults(settings.storage_path)
+        _die_if_told(faults, version, touched=False)
+        node = Node.load(settings, version, faults)
+        _die_if_told(faults, version, touched=True)
         servers += _listen(node)
     except InvalidSettingError as error:
         _fail(error, USAGE)
@@ -54,14 +58,19 @@ def main() -> None:
         _fail(error, PANIC)
     except (CannotJoinError, OSError) as error:
         _fail(error, 1)
-    if node.consensus:
-        node.consensus.start()
+    node.start()
     try:
         settings.init_file.touch()
     except OSError as error:
         log.warning("Failed to create init file indicator: %s", error)
     log.info("version %s, peer %s, listening", version, node.metadata.peer_id)
     serve_forever()
+
+
+def _die_if_told(faults: Faults, version: str, *, touched: bool) -> None:
+    if faults.dies_at_start(version, touched=touched):
+        log.error("ending at once, as a fault switch says")
+        sys.exit(PANIC)
 
 
 def _fail(error: Exception, code: int) -> None:
@@ -83,7 +92,7 @@ def _listen(node: Node) -> list[Server]:
     guarded = requiring_keys(metrics.observing(rest), settings.api_key, settings.read_only_api_key)
     servers = []
     if node.consensus:
-        peers = peer_router(node.consensus, node.points)
+        peers = peer_router(node.consensus, node.points.access)
         servers.append(Server(peers, settings.host, settings.p2p_port, product))
     if settings.metrics_port is not None:
         # Qdrant checks no key there, which is what the port is for.

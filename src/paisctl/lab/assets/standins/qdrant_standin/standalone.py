@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from qdrant_standin.metadata import Document, Operation, changed
-from qdrant_standin.storage import Entry, RaftState
+from qdrant_standin.metadata import Document, Entry, Operation
+from qdrant_standin.operations import changed
+from qdrant_standin.storage import RaftState
 
 
 class Standalone:
@@ -17,6 +18,10 @@ class Standalone:
         self._state = state
         self._on_commit = on_commit
         self._lock = threading.Lock()
+
+    @property
+    def agreed(self) -> Entry:
+        return self._state.committed
 
     @property
     def document(self) -> Document:

@@ -7,25 +7,11 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from qdrant_standin.metadata import Document, empty_document
+from qdrant_standin.metadata import Entry, empty_document
 
 STATE_FILE = "raft_state.json"
 # Larger ids would not survive JSON readers that use floating point (Qdrant's persistent.rs).
 PEER_IDS = 1 << 53
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One log entry; it holds the whole document, so the newest replaces all before it."""
-
-    index: int
-    term: int
-    document: Document
-
-    @property
-    def position(self) -> tuple[int, int]:
-        """What entries are compared by: an entry of a later term wins, however long the other log."""
-        return self.term, self.index
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qdrant_standin.consensus import Consensus
-from qdrant_standin.metadata import Collection
+from qdrant_standin.metadata import Collection, Transfer
 from qdrant_standin.shards import LocalShards, Point
 
 # Qdrant's defaults (config/config.yaml), reported because clients read them; nothing here uses them.
@@ -46,10 +46,7 @@ def cluster(consensus: Consensus | None) -> dict[str, Any]:
             "role": raft.role,
             "is_voter": consensus.peer_id in document["voters"],
         },
-        "consensus_thread_status": {
-            "consensus_thread_status": "working",
-            "last_update": consensus.last_update,
-        },
+        "consensus_thread_status": _thread_status(consensus),
         "message_send_failures": {
             uri: failures.__dict__ for uri, failures in consensus.failures.copy().items()
         },
@@ -99,7 +96,23 @@ def collection_cluster(
         "shard_count": len(configured["shards"]),
         "local_shards": local,
         "remote_shards": remote,
-        "shard_transfers": [],
+        "shard_transfers": [_transfer(transfer) for transfer in configured["transfers"]],
+    }
+
+
+def _thread_status(consensus: Consensus) -> dict[str, str]:
+    if consensus.failure:
+        return {"consensus_thread_status": "stopped_with_err", "err": consensus.failure}
+    return {"consensus_thread_status": "working", "last_update": consensus.last_update}
+
+
+def _transfer(transfer: Transfer) -> dict[str, Any]:
+    return {
+        "shard_id": transfer["shard_id"],
+        "from": transfer["from"],
+        "to": transfer["to"],
+        "sync": transfer["sync"],
+        "method": transfer["method"],
     }
 
 
