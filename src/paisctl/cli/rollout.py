@@ -15,7 +15,7 @@ import typer
 
 from paisctl.cli.carry_out import Yes, confirm
 from paisctl.cli.context import desired_of
-from paisctl.errors import UsageError
+from paisctl.errors import PaisctlError, UsageError
 
 if TYPE_CHECKING:
     from paisctl.cluster.driver import Obstacle, Task
@@ -224,12 +224,11 @@ def _start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: boo
         _refuse_open(scene)
         task = _task(definition, wishes, is_restart=is_restart)
         changing = definition.devices if is_restart else scene.changing
-        if not is_restart:
-            typer.echo(human.plan(scene.plan), nl=False)
         if not changing and scene.plan.is_whole:
-            edit.write()
             typer.echo(f"{name}: every member is as the inventory says")
             return
+        if not is_restart:
+            typer.echo(human.plan(scene.plan), nl=False)
         _refuse(name, scene.obstacles(task))
         order = _order(scene, changing)
         typer.echo(view.intention(scene, task, order), nl=False)
@@ -239,6 +238,7 @@ def _start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: boo
         confirm(f"Roll {name}?", yes=wishes.yes)
         edit.write()
         with _claims(scene) as claims:
+            _refuse_moved(scene)
             _refuse(name, _images(scene, task))
             record = _first_record(scene, task, changing)
             _carry_on(_engine(desired, scene, vault, claims, record))
@@ -254,6 +254,7 @@ def _resume(context: typer.Context, name: str, wishes: Wishes) -> None:
             at = record.begun[0] if record.begun else "no member"
             raise UsageError(f"the rollout is at {at}, not at {rebuild}")
         with _claims(scene) as claims:
+            _refuse_moved(scene)
             _refuse(name, scene.obstacles(record.task, record.begun))
             _refuse(name, _images(scene, record.task))
             _carry_on(_engine(desired, scene, vault, claims, record), rebuild)
@@ -268,6 +269,7 @@ def _abort(context: typer.Context, name: str, wishes: Wishes) -> None:
     with _open(desired, name) as (scene, vault):
         record = _open_record(scene)
         with _claims(scene) as claims:
+            _refuse_moved(scene)
             engine = _engine(desired, scene, vault, claims, record)
             if wishes.put_back:
                 put_back(desired, scene, record, wishes.put_back, yes=wishes.yes)
@@ -402,11 +404,34 @@ def _refuse(name: str, obstacles: Sequence[Obstacle]) -> None:
 
 
 def _refuse_open(scene: Scene) -> None:
+    """Refuse to begin before the last one has ended.
+
+    Raises:
+        PaisctlError: it has not.
+    """
+    from paisctl.rollout.claims import holder
+
     record = scene.record
     if record and record.is_open:
-        raise UsageError(
-            f"{record.name} is being rolled to {record.task.target}, or broke off",
-            f"paisctl rollout {record.name} status",
+        who = holder(scene.places, record.name)
+        how = (
+            f"is being rolled by {who}" if who else "was begun to be rolled, and that has not ended"
+        )
+        raise PaisctlError(f"{record.name} {how}", f"paisctl rollout {record.name} status")
+
+
+def _refuse_moved(scene: Scene) -> None:
+    """Refuse to go on with what somebody else has gone on with, before nobody else could any more.
+
+    Raises:
+        PaisctlError: they have.
+    """
+    from paisctl.rollout.memory import recall
+
+    name = scene.definition.name
+    if recall(scene.places, name) != scene.record:
+        raise PaisctlError(
+            f"somebody else has rolled {name} meanwhile", f"paisctl rollout {name} status"
         )
 
 

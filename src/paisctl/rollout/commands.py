@@ -75,4 +75,4 @@ def _ask(gate: RolloutGate, member: Member) -> Answer:
         done = member.run(gate.service, gate.command)
     except HostError as error:
         return Answer(passed=False, said=error.message)
-    return Answer(done.exit_status == 0, said(done))
+    return Answer(passed=False, said=said(done)) if done.exit_status else Answer(passed=True)

@@ -131,10 +131,8 @@ class Engine:
     def _step(self, device: str, *, rebuild: bool) -> None:
         """Change one member, and come back when it is as good as the others."""
         self._await_others(device)
-        self._enter(device, Phase.DRAINING)
-        timeout = parse_duration(self.definition.settings.drain_timeout)
-        for busy in drain(self.balancers, device, timeout, clock=self.clock, sleep=self.sleep):
-            self._say(f"{busy} has open connections to {device} after {timeout:g} s; they are cut")
+        if self.balancers:
+            self._drain(device)
         self._enter(device, Phase.CHANGING)
         if rebuild:
             self.watcher(Doing(device, "taking it out of the cluster, its data put aside"))
@@ -149,6 +147,12 @@ class Engine:
         self._pass_gates(device)
         use_again(self.balancers, device)
         self._enter(device, Phase.DONE)
+
+    def _drain(self, device: str) -> None:
+        self._enter(device, Phase.DRAINING)
+        timeout = parse_duration(self.definition.settings.drain_timeout)
+        for busy in drain(self.balancers, device, timeout, clock=self.clock, sleep=self.sleep):
+            self._say(f"{busy} has open connections to {device} after {timeout:g} s; they are cut")
 
     def _pass_gates(self, device: str) -> None:
         gates = self.driver.gates(device, self.record.task)

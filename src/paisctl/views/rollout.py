@@ -40,13 +40,14 @@ def _intention(scene: Scene, task: Task, order: Sequence[str]) -> Iterator[Text]
     definition = scene.definition
     yield Text.assemble((f"{definition.name}  ", "bold"), what(definition, task, scene.running))
     first = ["the image on every member"] if not task.is_restart else []
-    if task.takes_snapshots:
+    if task.takes_snapshots and definition.bundle.driver:
         first.append("snapshots of all data on every member")
     if task.replicate_first:
         first.append("a second copy of what has only one")
     if first:
         yield Text(f"  first   {'; '.join(first)}")
-    more = "; asked again before each" if definition.settings.order == "driver" else ""
+    is_asked = definition.bundle.driver and definition.settings.order == "driver"
+    more = "; asked again before each" if is_asked else ""
     yield Text(f"  order   {', '.join(order)}{more}")
     drains = (
         f"drain in {_listed(str(each) for each in scene.balancers)}; " if scene.balancers else ""
