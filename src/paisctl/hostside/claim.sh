@@ -46,11 +46,15 @@ take() {
   fi
 } 2>/dev/null
 
+remove() {
+  is_ours && rm -f "$claim"
+  rm -f "$own" "$own.heard"
+}
+
 give_back() {
   trap - EXIT HUP INT TERM
   [ "$beat" ] && kill "$beat" 2>/dev/null
-  is_ours && rm -f "$claim"
-  rm -f "$own" "$own.heard"
+  remove
   exit
 }
 
@@ -61,7 +65,8 @@ watch() {
     [ $(($(now) - ${heard:-0})) -le "$PATIENCE" ] || break
     write_claim && mv -f "$own" "$claim"
   done
-  kill "$$" 2>/dev/null
+  remove
+  kill -KILL "$$" 2>/dev/null # it reads, and some shells would let a trap wait for a line
 }
 
 main() {

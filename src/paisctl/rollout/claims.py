@@ -6,6 +6,7 @@ import json
 import secrets
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from paisctl.threads import start_thread
 from paisctl.transports import Channel
 
 _PULSE = 10.0  # seconds; a host that hears nothing for a minute takes us to be gone
+_FAREWELL = 5.0  # seconds that hosts are given to take the claims away
 _HELD = "@paisctl held"
 _TAKEN = "@paisctl taken "
 
@@ -39,6 +41,7 @@ class Claims:
         self._name = name
         self._holder = holder
         self._held: dict[str, Channel] = {}
+        self._ends: list[Future[None]] = []
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
@@ -90,7 +93,8 @@ class Claims:
     def _keep(self, device: str) -> None:
         """Give signs of life for as long as the host's process lives."""
         channel = self._held[device]
-        ended = start_thread(lambda _: channel.read(), None)
+        ended = start_thread(_end, channel)
+        self._ends.append(ended)
         with suppress(HostError):
             while not self._over.wait(_PULSE) and not ended.done():
                 channel.write(b"here\n")
@@ -103,6 +107,14 @@ class Claims:
             with suppress(HostError):
                 channel.close_stdin()
         self._held.clear()
+        wait(self._ends, timeout=_FAREWELL)
+
+
+def _end(channel: Channel) -> None:
+    """Read what nobody needs until the process has ended."""
+    with suppress(HostError):
+        channel.read()
+        channel.wait()
 
 
 def holder(places: Sequence[Place], name: str) -> str:
