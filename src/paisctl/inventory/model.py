@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from paisctl.inventory.backups import BackupPlan
 from paisctl.inventory.base import Model
 from paisctl.inventory.people import Role, User
 from paisctl.inventory.rollouts import Rollout
@@ -213,6 +214,9 @@ class Inventory(Model):
     )
     rollouts: dict[Name, Rollout] = Field(
         default_factory=dict, description="Stacks whose members are changed one after the other"
+    )
+    backups: dict[Name, BackupPlan] = Field(
+        default_factory=dict, description="Stacks whose data is copied to another device"
     )
     stacks: dict[Name, dict[str, Any] | None] = Field(
         default_factory=dict, description="What all devices that run a stack share"

@@ -6,9 +6,9 @@ configured (files, how each is checked, what happens when it changes).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paisctl.inventory.base import Model
 from paisctl.inventory.model import Arch
@@ -181,6 +181,46 @@ class Balances(Model):
     ready: list[str] = Field(min_length=1, description="Use it again")
 
 
+class Dump(Model):
+    """A command whose output is the data of the stack on one device, while it goes on running."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-zA-Z0-9._-]*$",
+        description="Name of the file. By its ending it is opened when it is verified: `.tar`, "
+        "`.tar.gz`, `.gz`, `.json`; anything else must not be empty",
+    )
+    service: Name = Field(description="The Compose service to run the commands in")
+    command: list[str] = Field(min_length=1, description="Writes the data to its stdout")
+    restore: list[str] | None = Field(
+        None, min_length=1, description="Takes such data back from its stdin"
+    )
+    replaces: str | None = Field(
+        None, description="What restoring it replaces, or adds to, in a few words"
+    )
+
+
+class BundleBackup(Model):
+    """How the stack's data is copied away and brought back (`paisctl backup`, `paisctl restore`).
+
+    Either a driver knows how, or commands do it, or there is nothing to keep.
+    """
+
+    driver: Identifier | None = Field(
+        None, description="Python package in the bundle's folder that knows how"
+    )
+    dumps: list[Dump] = Field(default_factory=list, description="Commands that write the data out")
+    nothing: str | None = Field(None, description="Why there is nothing to keep")
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if sum(map(bool, (self.driver, self.dumps, self.nothing))) != 1:
+            raise ValueError("say one of `driver`, `dumps`, `nothing`")
+        names = [dump.name for dump in self.dumps]
+        if len(set(names)) < len(names):
+            raise ValueError("each of `dumps` needs a `name` of its own")
+        return self
+
+
 class ConfigBundle(Model):
     """`templates/<name>/bundle.yaml`."""
 
@@ -213,6 +253,7 @@ class StackBundle(Model):
         default_factory=list, description="Container paths of data that must survive"
     )
     rollout: BundleRollout | None = Field(None, description="How its members are rolled")
+    backup: BundleBackup | None = Field(None, description="How its data is backed up")
     balances: list[Balances] = Field(
         default_factory=list, description="Servers behind it that can be drained"
     )

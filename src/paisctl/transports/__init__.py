@@ -63,6 +63,9 @@ class Channel(Protocol):
     def read(self) -> bytes:
         """Everything that the command still prints, until it ends."""
 
+    def read_up_to(self, size: int) -> bytes:
+        """The next so many bytes of stdout; fewer only before its end, none at it."""
+
     def lines(self) -> Iterator[str]:
         """The lines of stdout as they come, without line ends.
 

@@ -81,6 +81,9 @@ class FakeChannel:
     def read(self) -> bytes:
         return self._stdout.read()
 
+    def read_up_to(self, size: int) -> bytes:
+        return self._stdout.read(size)
+
     def lines(self) -> Iterator[str]:
         return decoded_lines(self._stdout)
 

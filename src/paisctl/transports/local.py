@@ -91,6 +91,9 @@ class LocalChannel:
     def read(self) -> bytes:
         return self._stdout.read()
 
+    def read_up_to(self, size: int) -> bytes:
+        return self._stdout.read(size)
+
     def lines(self) -> Iterator[str]:
         return decoded_lines(self._stdout)
 
