@@ -132,13 +132,18 @@ def test_a_rollout_of_another_name_is_another_matter(places: list[Place]) -> Non
         assert len([name for name in claim_files(places) if name.endswith(".claim")]) == 6
 
 
+def children(process: str, command: str = "sh") -> list[str]:
+    found = subprocess.run(
+        ["pgrep", "-P", process, "-f", command], capture_output=True, text=True, check=False
+    )
+    return found.stdout.split()
+
+
 def test_a_claim_ends_with_the_process_that_holds_it(places: list[Place]) -> None:
     with claims(places[:1]):
-        found = subprocess.run(
-            ["pgrep", "-P", str(os.getpid()), "-f", "sh -s"], capture_output=True, check=True
-        )
-        for process in found.stdout.split():
-            os.kill(int(process), signal.SIGTERM)
+        for process in children(str(os.getpid())):
+            for each in [*children(process, "sh -s"), process]:
+                os.kill(int(each), signal.SIGKILL)
         until_free(places)
 
 
