@@ -103,11 +103,11 @@ class Consensus:
         self._await_commit(entry.position)
         return entry
 
-    def await_index(self, index: int) -> None:
+    def await_index(self, index: int, seconds: float = OPERATION_SECONDS) -> None:
         """Wait until what was agreed on at `index` is known here; raises `RefusedError` if it never is."""
         with self.raft.changed:
-            if not self.raft.changed.wait_for(lambda: self.commit >= index, OPERATION_SECONDS):
-                raise _timed_out(f"commit {index} did not arrive")
+            if not self.raft.changed.wait_for(lambda: self.commit >= index, seconds):
+                raise _timed_out(f"commit {index} did not arrive", seconds)
 
     def await_everywhere(self) -> None:
         """Wait until all peers that answer know what this one knows."""
@@ -224,5 +224,5 @@ def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _timed_out(what: str) -> RefusedError:
-    return RefusedError(500, f"Service internal error: {what} within {OPERATION_SECONDS:g}s")
+def _timed_out(what: str, seconds: float = OPERATION_SECONDS) -> RefusedError:
+    return RefusedError(500, f"Service internal error: {what} within {seconds:g}s")

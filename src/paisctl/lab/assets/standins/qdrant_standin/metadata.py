@@ -107,7 +107,7 @@ class Metadata(Protocol):
     def propose(self, operation: Operation) -> None:
         """Have all peers agree on `operation`; returns when this one knows. Raises `RefusedError`."""
 
-    def await_index(self, index: int) -> None:
+    def await_index(self, index: int, seconds: float = 10) -> None:
         """Wait until what was agreed on at `index` is known here; raises `RefusedError` if it never is."""
 
     def await_everywhere(self) -> None:

@@ -9,9 +9,11 @@ from qdrant_standin.metadata import Entry, Metadata, RefusedError
 from qdrant_standin.shards import LocalShards, OutdatedError
 from qdrant_standin.transport import UnreachableError, send
 
-REPLICA_SECONDS = 5.0
+STORE_SECONDS = 5.0
+# A read goes on to another replica after that.
+READ_SECONDS = 2.0
 # A peer that was silent is asked last for so long.
-DISTRUST_SECONDS = 2.0
+DISTRUST_SECONDS = 5.0
 PRECONDITION_FAILED = 412
 
 # `kind`, `collection`, `shard`, and what the kind needs.
@@ -39,7 +41,7 @@ class ShardAccess:
         if uri is None:
             raise UnreachableError(f"peer {peer} is unknown")
         try:
-            answer = send(uri, "/shards", {**request, "to": peer}, REPLICA_SECONDS)
+            answer = send(uri, "/shards", {**request, "to": peer}, _patience(request))
         except UnreachableError:
             self._silent_at[peer] = time.monotonic()
             raise
@@ -61,7 +63,7 @@ class ShardAccess:
     def serve(self, request: ShardRequest) -> Any:
         """Answer a peer (or this one) from the replica that this node holds; raises `RefusedError`."""
         # The asker may have heard of a new collection before this node has.
-        self._metadata.await_index(request["commit"])
+        self._metadata.await_index(request["commit"], _patience(request) / 2)
         shard = self._shards.get(request["collection"], request["shard"])
         if shard is None:
             raise RefusedError(404, f"Not found: shard {request['shard']} is not on this peer")
@@ -84,3 +86,7 @@ class ShardAccess:
                 return shard.export(request["start"], request["limit"])
             case kind:
                 raise RefusedError(400, f"Bad request: unknown shard request {kind}")
+
+
+def _patience(request: ShardRequest) -> float:
+    return STORE_SECONDS if request["kind"] == "store" else READ_SECONDS

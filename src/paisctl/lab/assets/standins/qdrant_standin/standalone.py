@@ -31,7 +31,7 @@ class Standalone:
     def commit(self) -> int:
         return self._state.committed.index
 
-    def await_index(self, index: int) -> None:
+    def await_index(self, index: int, seconds: float = 0) -> None:
         """Return at once: there is nobody to hear of changes from."""
 
     def await_everywhere(self) -> None:

@@ -48,7 +48,9 @@ def cluster(consensus: Consensus | None) -> dict[str, Any]:
         },
         "consensus_thread_status": _thread_status(consensus),
         "message_send_failures": {
-            uri: failures.__dict__ for uri, failures in consensus.failures.copy().items()
+            uri: failures.__dict__
+            for uri, failures in consensus.failures.copy().items()
+            if uri in document["peers"].values()
         },
     }
 
