@@ -173,6 +173,8 @@ def rollout(
     if name is None:
         _list(context)
         return
+    if name in set(Step):
+        raise UsageError(f"`{name}` of which rollout?", f"paisctl rollout NAME {name}")
     if step is Step.STATUS:
         _status(context, name)
     elif step is Step.RESUME:
