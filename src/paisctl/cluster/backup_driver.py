@@ -7,17 +7,13 @@ whose data is the output of a command declare the command instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from paisctl.cluster.driver import Obstacle, Say
 
 Kind = Literal["tar", "tar.gz", "gz", "json", "plain"]
-
-
-def _nothing() -> None:
-    """Nothing has to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +27,14 @@ class Piece:
         size: in bytes, where the source says it.
         sha256: where the source says it.
         about: values of JSON that bringing it back needs.
-        done: called once it is in the store and verified there.
     """
 
     path: str
     kind: Kind
-    read: Callable[[], Iterator[bytes]]
+    read: Callable[[], Generator[bytes]]
     size: int | None = None
     sha256: str | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
-    done: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +103,11 @@ class BackupDriver(Protocol):
     def version(self, device: str) -> str:
         """The version of the software on a device."""
 
-    def pieces(self, device: str, only: Collection[str] = ()) -> Iterator[Piece]:
+    def pieces(self, device: str, only: Collection[str] = ()) -> Generator[Piece]:
         """What there is to keep of a device; each is made when it is asked for.
+
+        The next one is asked for when the one before is in the store and verified there: what it left
+        behind on the device can go then, and also when the iterator is closed instead.
 
         Args:
             device: one of the members.
