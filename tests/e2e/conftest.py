@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from paisctl import pipeline
-from paisctl.lab.engine import local_engine
-from paisctl.lab.lab import Lab
-
 pytest.register_assert_rewrite("tests.e2e.rehearsal", "tests.e2e.scenario")
 
+from tests.e2e.labs import Labs  # noqa: E402
 from tests.e2e.rehearsal import Rehearsal  # noqa: E402 - its assertions are to be rewritten
 from tests.e2e.scenario import apply  # noqa: E402
 
@@ -33,23 +29,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if here in item.path.parents:
             item.add_marker("e2e")
     yield
-    # Hosts take processor time as long as they are there, so those who need none come first; random
-    # order holds within each group.
-    items.sort(key=lambda item: (here in item.path.parents, here / "faults" in item.path.parents))
+    # Tests that need no lab come first, and those of one lab together; random order holds within.
+    labs = (here, here / "rollouts", here / "faults")
+    items.sort(
+        key=lambda item: sum(1 << n for n, lab in enumerate(labs) if lab in item.path.parents)
+    )
 
 
 @pytest.fixture(scope="session")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
+    """The labs of this run, gone at its end."""
+    labs = Labs(tmp_path_factory.mktemp("labs"))
+    try:
+        yield labs
+    finally:
+        labs.down()
+
+
+@pytest.fixture(scope="session")
+def fleet(labs: Labs) -> Rehearsal:
     """The lab: the first five devices of the reference fleet that have stacks, and a BusyBox box.
 
     It starts without anything deployed. Tests share it, in any order: each deploys what it needs.
     """
-    lab = Lab(local_engine(), f"test-{os.getpid()}", tmp_path_factory.mktemp("lab"), print)
-    try:
-        lab.up(pipeline.desire(INVENTORIES), DEVICES)
-        yield Rehearsal(lab, (*INVENTORIES, lab.overlay), DEVICES)
-    finally:
-        lab.down(images=False)
+    return labs.up("fleet", INVENTORIES, DEVICES)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("tests.e2e.faults.harness")
 
-from paisctl import pipeline  # noqa: E402
-from paisctl.lab.engine import local_engine  # noqa: E402
-from paisctl.lab.lab import Lab  # noqa: E402
 from tests.e2e.conftest import INVENTORIES  # noqa: E402
 from tests.e2e.faults.harness.canary import look, new_version, put_data  # noqa: E402
 from tests.e2e.faults.harness.host import Host  # noqa: E402
+from tests.e2e.labs import Labs  # noqa: E402
 from tests.e2e.rehearsal import Rehearsal  # noqa: E402
 from tests.e2e.scenario import apply  # noqa: E402
 
@@ -25,14 +21,9 @@ FLEET = (*INVENTORIES, Path(__file__).with_name("fleet.yaml"))
 
 
 @pytest.fixture(scope="session")
-def broken_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+def broken_lab(labs: Labs) -> Rehearsal:
     """Two boxes with BusyBox, whose login may use Docker, and a NAS whose login needs sudo for it."""
-    lab = Lab(local_engine(), f"test-{os.getpid()}-faults", tmp_path_factory.mktemp("lab"), print)
-    try:
-        lab.up(pipeline.desire(FLEET), DEVICES)
-        yield Rehearsal(lab, (*FLEET, lab.overlay), DEVICES)
-    finally:
-        lab.down(images=False)
+    return labs.up("faults", FLEET, DEVICES)
 
 
 @pytest.fixture
