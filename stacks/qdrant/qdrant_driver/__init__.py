@@ -3,3 +3,14 @@
 Written after Qdrant's OpenAPI document (docs/redoc/v1.19.x/openapi.json), its source and its
 documentation (distributed deployment, snapshots, upgrades); modules name what they rely on.
 """
+
+from collections.abc import Sequence
+
+from paisctl.cluster.backup_driver import BackupDriver
+from paisctl.cluster.member import Member
+from qdrant_driver.backups import Backups
+
+
+def backup(members: Sequence[Member]) -> BackupDriver:
+    """What copies the data of these nodes away, and brings it back."""
+    return Backups(members)

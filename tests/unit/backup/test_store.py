@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import shutil
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paisctl.backup.store import Store, Written
+from paisctl.errors import HostError
+from paisctl.transports.local import LocalTransport
+
+from .places import store_at
+
+STAMP = "20261122T213000Z"
+
+
+def test_a_file_is_on_the_store_what_was_sent(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "nas" / "knowledge")
+    chunks = [bytes([n]) * 100_000 for n in range(20)]
+    told: list[int] = []
+    written = store.write("k6/a file.snapshot", chunks, told.append)
+    content = b"".join(chunks)
+    assert written == Written(2_000_000, hashlib.sha256(content).hexdigest())
+    assert told[-1] == 2_000_000
+    assert store.digest("k6/a file.snapshot") == written
+    assert b"".join(store.chunks("k6/a file.snapshot")) == content
+
+
+def test_others_may_not_read_it(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "nas")
+    store.begin(STAMP, "ours")
+    store.write(f".{STAMP}.partial/k6/a", [b"secret"])
+    for path in (tmp_path / "nas").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+def test_a_full_disk_ends_the_copy_and_is_said(tmp_path: Path) -> None:
+    (tmp_path / "nas").mkdir()
+    (tmp_path / "nas" / "full").symlink_to("/dev/full")
+    read: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        for number in range(10_000):
+            read.append(number)
+            yield b"x" * 100_000
+
+    with pytest.raises(HostError, match=r"nas cannot write .*: .*No space left"):
+        store_at(tmp_path / "nas").write("full", endless())
+    assert len(read) < 10_000
+
+
+def test_a_file_that_is_not_there_has_no_digest(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="it is not there"):
+        store_at(tmp_path).digest("missing")
+    with pytest.raises(HostError, match="cannot be read"):
+        list(store_at(tmp_path).chunks("missing"))
+
+
+@pytest.mark.parametrize("program", ["sha256sum", "shasum", "openssl"])
+def test_any_program_that_computes_sha256_will_do(tmp_path: Path, program: str) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "wc", program):
+        found = shutil.which(name)
+        assert found, f"{name} is needed for this test"
+        (programs / name).symlink_to(found)
+    (tmp_path / "file").write_bytes(b"content")
+    bare = Store(LocalTransport({"PATH": str(programs)}), "nas", str(tmp_path))
+    assert bare.digest("file") == Written(7, hashlib.sha256(b"content").hexdigest())
+
+
+def test_a_backup_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "nas")
+    assert (store.manifests(), store.partials()) == ({}, {})
+    partial = store.begin(STAMP, "ours")
+    store.write(f"{partial}/manifest.json", [b'{"a": 1}\n'])
+    assert (store.manifests(), store.partials()) == ({}, {partial: "ours"})
+    store.finish(STAMP)
+    assert store.manifests() == {STAMP: '{"a": 1}\n'}
+    assert store.partials() == {}
+    assert [path.name for path in (tmp_path / "nas" / STAMP).iterdir()] == ["manifest.json"]
+
+
+def test_two_that_begin_in_the_same_second_do_not_mix(tmp_path: Path) -> None:
+    store_at(tmp_path).begin(STAMP, "ours")
+    with pytest.raises(HostError, match="cannot be used"):
+        store_at(tmp_path).begin(STAMP, "ours")
+
+
+@pytest.mark.parametrize("name", ["", "..", "20261122T213000Z/..", "family", "/"])
+def test_only_what_is_called_like_a_backup_is_ever_removed(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="is no backup"):
+        store_at(tmp_path).remove(name)
+
+
+def test_archives_are_opened_on_the_store(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("config.json")
+        member.size = 2
+        archive.addfile(member, io.BytesIO(b"{}"))
+    store = store_at(tmp_path)
+    store.write("a.tar", [packed.getvalue()])
+    store.write("a.tar.gz", [gzip.compress(packed.getvalue())])
+    assert store.members("a.tar") == ["config.json"]
+    assert store.members("a.tar.gz", zipped=True) == ["config.json"]
+    assert store.member("a.tar", "config.json") == b"{}"
+    store.write("a.tar.gz", [gzip.compress(packed.getvalue())[:-20]])
+    with pytest.raises(HostError, match="damaged"):
+        store.unzips("a.tar.gz")
+    store.write("a.tar", [packed.getvalue()[:600]])
+    with pytest.raises(HostError, match="cannot be read"):
+        store.member("a.tar", "other")
