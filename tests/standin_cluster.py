@@ -128,12 +128,17 @@ class StandinCluster:
             len(facts) == 1
             and views[0]["raft_info"]["leader"] in {view["peer_id"] for view in views}
             and all(view["raft_info"]["is_voter"] for view in views)
-            and all(not view["message_send_failures"] for view in views)
+            # A follower keeps failures of its candidacy until it happens to send to that peer again.
+            and not any(v["message_send_failures"] for v in views if _leads(v))
             and all(_is_whole(node) for node in self.running)
         )
 
     def _leaders(self) -> list[StandinNode]:
         return [n for n in self.running if n.cluster()["raft_info"]["role"] == "Leader"]
+
+
+def _leads(view: dict[str, Any]) -> bool:
+    return bool(view["raft_info"]["role"] == "Leader")
 
 
 def _agreed(raft: dict[str, Any]) -> list[object]:

@@ -151,6 +151,15 @@ def test_a_peer_without_shards_is_removed(cluster: StandinCluster) -> None:
     cluster.settle()
 
 
+def test_a_leader_that_is_removed_is_replaced(cluster: StandinCluster) -> None:
+    removed = cluster.leader()
+    others = cluster.followers()
+    removed.result("DELETE", f"/cluster/peer/{removed.peer_id}?force=true")
+    eventually(lambda: any(n.cluster()["raft_info"]["role"] == "Leader" for n in others))
+    eventually(lambda: all(len(node.cluster()["peers"]) == 2 for node in others))
+    others[0].result("PUT", "/collections/more", COLLECTION)
+
+
 def test_a_node_alone_has_no_cluster_to_change(new_node: NodeFactory) -> None:
     node = new_node("k6", member=False)
     node.start_and_wait()

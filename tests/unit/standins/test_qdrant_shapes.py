@@ -142,6 +142,7 @@ def test_every_answer_has_the_shape_of_the_openapi_document(cluster: StandinClus
     cluster.settle()
     stop_consensus_and_a_node(ask, cluster)
     ask(node, "DELETE", "/collections/a")
+    jsonschema.validate(node.get("/").json(), shapes.VERSION)
     assert {key for key, status in ask.tried if status == 200} == set(shapes.RESULTS)
     assert len([1 for _, status in ask.tried if status != 200]) > 10
 

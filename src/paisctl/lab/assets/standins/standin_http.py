@@ -158,6 +158,11 @@ class Server(ThreadingHTTPServer):
             self._in_flight -= 1
             self._answered.notify_all()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that left in the middle of a request."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
     def stop(self) -> None:
         """Refuse new connections, then give the requests under way a few seconds to finish."""
         self.stopping = True
@@ -198,7 +203,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            expected = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(expected)
+            if len(body) < expected:
+                raise ConnectionResetError
+            return body
         chunks: list[bytes] = []
         while size := int(self.rfile.readline().split(b";")[0], 16):
             chunks.append(self.rfile.read(size))

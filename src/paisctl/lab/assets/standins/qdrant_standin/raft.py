@@ -171,6 +171,10 @@ class Raft:
         self._on_commit(self.committed.document, entry.document)
         self._state.committed = entry
         self._state.save()
+        if self.role == "Leader" and self.peer_id not in entry.document["voters"]:
+            self._follow(
+                self.term, leader=None
+            )  # it has been removed, and the others elect another
         self.changed.notify_all()
 
     # Elections

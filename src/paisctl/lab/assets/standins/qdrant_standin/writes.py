@@ -83,7 +83,10 @@ class Writes:
         holders = collection_named(known.document, name)["shards"][str(shard)]
         request = {"kind": "store", "collection": name, "shard": shard, "points": points}
         outcome = _Outcome()
-        for peer in [int(peer) for peer, state in holders.items() if state in WRITABLE]:
+        writable = [int(peer) for peer, state in holders.items() if state in WRITABLE]
+        for peer in sorted(writable, key=lambda peer: holders[str(peer)] != ACTIVE):
+            if holders[str(peer)] != ACTIVE and not outcome.stored:
+                break  # no active replica has it, so it will be refused: leave the others alone
             try:
                 self._access.ask(peer, request, known)
             except UnreachableError as error:
@@ -110,22 +113,15 @@ class Writes:
         needed = min(collection["write_consistency_factor"], len(holders))
         if outcome.failed and len(outcome.stored) < needed:
             raise RefusedError(500, f"Service internal error: {outcome.first_failure()}")
-        if not any(holders[str(peer)] == ACTIVE for peer in outcome.stored):
-            raise RefusedError(
-                500,
-                "Service internal error: Failed to apply operation to at least one `Active` replica. "
-                "Consistency of this update is not guaranteed. Please retry. "
-                f"{outcome.first_failure()}",
-            )
         for peer in outcome.failed:
             self._deactivate(name, shard, peer, outcome)
 
     def _deactivate(self, name: str, shard: int, peer: int, outcome: _Outcome) -> None:
         """Have all peers agree that a replica is Dead; raises `RefusedError` if that takes too long."""
         deadline = time.monotonic() + DEACTIVATION_SECONDS
+        log.warning("shard %s:%s on peer %s missed a write", name, shard, peer)
         with self._deactivating:
             while self._state(name, shard, peer) not in (None, DEAD):
-                log.warning("shard %s:%s on peer %s missed a write", name, shard, peer)
                 try:
                     self._metadata.propose(
                         {
