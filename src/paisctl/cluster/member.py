@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import httpx
 
 from paisctl.cluster.tunnel import TunnelTransport
-from paisctl.errors import ConnectionLost, HostError
+from paisctl.errors import ConnectionLost, HostError, UnexpectedAnswer
 from paisctl.observed import HostFacts
 from paisctl.rendering.instances import Instance
 from paisctl.secrets import Vault
@@ -55,6 +56,12 @@ class Member(Protocol):
 
         The service's container need not run, but it has to exist. The new one has no network.
         """
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What `docker inspect` says about the service's container; empty if there is none."""
+
+    def stop(self, service: str) -> None:
+        """Stop the service's container, if it runs, so that it stays stopped until it is started."""
 
     def on_host(self, command: str, stdin: bytes = b"") -> Completed:
         """Run a POSIX shell command on the host, as the login."""
@@ -116,6 +123,27 @@ class HostMember:
             f'--entrypoint {shlex.quote(program)} "$image" {shlex.join(arguments)}'
         )
         return self.on_host(script)
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        docker = shlex.join(self.facts.docker)
+        script = (
+            f"container=$({self._find(service)}) || exit\n"
+            f'[ -z "$container" ] || exec {docker} inspect --type container "$container"'
+        )
+        output = checked(self.on_host(script), f"{self.device}: docker inspect")
+        try:
+            [described] = json.loads(output or "[{}]")
+        except ValueError as error:
+            raise UnexpectedAnswer(f"{self.device}: docker inspect: {error}") from error
+        return dict(described)
+
+    def stop(self, service: str) -> None:
+        docker = shlex.join(self.facts.docker)
+        script = (
+            f"container=$({self._find(service)}) || exit\n"
+            f'[ -z "$container" ] || exec {docker} stop "$container"'
+        )
+        checked(self.on_host(script), f"{self.device}: docker stop")
 
     def on_host(self, command: str, stdin: bytes = b"") -> Completed:
         try:

@@ -45,6 +45,11 @@ if ! is_member; then
     fi
 fi
 
+# What is newer than this was written by this container: while nothing is, the image may still be changed
+# back. A restarted container finds its own name.
+mark=$storage/.started-by
+[ "$(cat "$mark" 2>/dev/null)" = "$HOSTNAME" ] || echo "$HOSTNAME" >"$mark"
+
 # Qdrant keeps many files open, and newer Docker engines start containers with a soft limit of 1024.
 ulimit -Sn "$(ulimit -Hn)"
 exec ./entrypoint.sh

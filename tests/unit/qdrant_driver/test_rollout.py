@@ -1,0 +1,177 @@
+"""The driver on three processes, as a rollout calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paisctl.cluster.driver import Task
+from paisctl.errors import PaisctlError
+from tests.unit.qdrant_driver.members import Lab, MemoryJournal, lab, passes
+from tests.unit.standins.processes import eventually
+
+UPGRADE = Task("v1.19.0")
+POINTS = range(40)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Lab]:
+    with lab(tmp_path) as three:
+        three.cluster.create_collection("documents", write_consistency_factor=2)
+        three.cluster.upsert("documents", POINTS)
+        three.cluster.settle()
+        yield three
+
+
+def factor(three: Lab) -> int:
+    view = three.nodes.answering(collections=True)
+    return view.collections["documents"].write_consistency_factor
+
+
+def test_a_whole_rollout(running: Lab) -> None:
+    driver, cluster = running.driver, running.cluster
+    assert driver.preflight(UPGRADE) == []
+    driver.prepare(UPGRADE, running.journal, running.say)
+    assert factor(running) == 1
+    remaining, leader = ["k6", "m7-1", "m7-2"], cluster.leader().name
+    while remaining:
+        device = driver.order(remaining)[0]
+        remaining.remove(device)
+        assert driver.before(device, UPGRADE) == []
+        cluster[device].restart("1.19.0")
+        for name, ask in driver.gates(device, UPGRADE).items():
+            answer = passes(ask)
+            assert answer.passed, (device, name, answer.said)
+    assert device == leader
+    assert driver.finish(UPGRADE, running.journal, running.say) == []
+    assert factor(running) == 2
+    assert cluster["k6"].count("documents") == len(POINTS)
+
+
+def test_snapshots_are_made_once_and_verified(running: Lab) -> None:
+    running.driver.prepare(UPGRADE, running.journal, running.say)
+    kept = running.journal.get("snapshots")
+    assert set(kept) == {"k6", "m7-1", "m7-2"}
+    entry = kept["m7-1"]["documents"]
+    assert entry["version"] == "1.18.3"
+    file = running.cluster["m7-1"].snapshots / "documents" / entry["name"]
+    assert file.stat().st_size == entry["size"]
+    assert running.journal.get("metadata")["k6"]["collections"]["documents"]["cluster"]
+    running.cluster["k6"].kill()
+    running.driver.prepare(UPGRADE, running.journal, running.say)  # nobody is missed
+    assert running.journal.get("snapshots") == kept
+
+
+def test_a_damaged_snapshot_stops_before_anything_is_changed(running: Lab) -> None:
+    running.cluster["m7-2"].set_faults(wrong_checksum=True)
+    with pytest.raises(PaisctlError, match=r"m7-2: snapshot .* of documents is damaged"):
+        running.driver.prepare(UPGRADE, running.journal, running.say)
+    assert factor(running) == 2
+    assert set(running.journal.get("snapshots")) == {"k6", "m7-1"}
+
+
+def test_what_somebody_else_has_set_meanwhile_stays(running: Lab) -> None:
+    task = Task("v1.19.0", takes_snapshots=False)
+    running.cluster.create_collection("other", write_consistency_factor=3)
+    running.driver.prepare(task, running.journal, running.say)
+    assert running.journal.get("write_consistency")["other"] == {"was": 3, "set": 1}
+    change = {"params": {"write_consistency_factor": 4}}
+    running.cluster["k6"].result("PATCH", "/collections/other", change)
+    running.cluster["k6"].result("DELETE", "/collections/documents")
+    assert running.driver.finish(task, running.journal, running.say) == []
+    assert "other: somebody has set its write consistency factor to 4; it stays so" in running.said
+    assert any("documents has gone" in text for text in running.said)
+
+
+def test_a_factor_that_was_recorded_but_not_set_yet_needs_no_putting_back(running: Lab) -> None:
+    running.journal.keep("write_consistency", {"documents": {"was": 2, "set": 1}})
+    assert running.driver.finish(UPGRADE, running.journal, running.say) == []
+    assert (factor(running), running.said) == (2, [])
+
+
+def test_what_cannot_be_put_back_is_said_and_kept(running: Lab) -> None:
+    running.driver.prepare(UPGRADE, running.journal, running.say)
+    for node in running.cluster.nodes:
+        node.kill()
+    [obstacle] = running.driver.finish(UPGRADE, running.journal, running.say)
+    assert "documents: its write consistency factor is not 2 again" in obstacle.what
+    assert running.journal.get("write_consistency")
+
+
+def test_shards_with_one_replica_get_a_second_one(running: Lab) -> None:
+    running.cluster.create_collection("single", replication_factor=1)
+    running.cluster.upsert("single", POINTS)
+    [obstacle] = running.driver.preflight(UPGRADE)
+    assert "single: shard 0, 1, 2 has no second replica" in obstacle.what
+    assert obstacle.hint == "--replicate-first, or --accept-downtime single"
+    assert running.driver.preflight(Task("v1.19.0", accept_downtime=frozenset({"single"}))) == []
+    task = Task("v1.19.0", replicate_first=True, takes_snapshots=False)
+    assert running.driver.preflight(task) == []
+    running.driver.prepare(task, running.journal, running.say)
+    assert running.driver.preflight(UPGRADE) == []
+    view = running.nodes.answering(collections=True)
+    assert view.collections["single"].replication_factor == 2
+    assert running.driver.before("k6", UPGRADE) == []
+
+
+def test_a_node_that_is_down_is_an_obstacle_unless_it_may_be(running: Lab) -> None:
+    running.cluster["m7-1"].kill()
+    found = running.driver.preflight(UPGRADE)
+    assert any(each.device == "m7-1" and "nothing answers" in each.what for each in found)
+    assert running.driver.preflight(UPGRADE, {"m7-1"}) == []
+    assert any(each.device == "m7-1" for each in running.driver.before("k6", UPGRADE))
+    assert running.driver.before("m7-1", UPGRADE) == []
+
+
+def test_an_interrupted_upgrade_may_go_on(running: Lab) -> None:
+    running.cluster["m7-1"].restart("1.19.0")
+    running.cluster.settle()
+    assert running.driver.preflight(UPGRADE) == []
+    [obstacle] = running.driver.preflight(Task("v1.19.0", is_restart=True))
+    assert "different versions: k6 1.18.3, m7-1 1.19.0, m7-2 1.18.3" in obstacle.what
+
+
+def test_a_gate_says_what_it_waits_for(running: Lab) -> None:
+    gates = running.driver.gates("m7-1", UPGRADE)
+    assert gates["version"]().said == "runs 1.18.3"
+    running.cluster["m7-1"].set_faults(dead_replicas=True)
+    running.cluster.upsert("documents", POINTS)
+    eventually(lambda: "replicas on m7-1 are Dead (documents)" in gates["replicas"]().said)
+    running.cluster["m7-1"].kill()
+    with pytest.raises(PaisctlError, match="nothing answers"):
+        gates["version"]()
+    assert "m7-1: nothing answers" in gates["replicas"]().said
+    assert "m7-1: nothing answers" in gates["cluster"]().said
+
+
+def test_a_node_is_emptied_and_filled_again(running: Lab) -> None:
+    journal, device = MemoryJournal(), "m7-1"
+    node = running.cluster[device]
+    before = node.result("GET", "/collections/documents/cluster")["local_shards"]
+    old = node.peer_id
+    node.kill()
+    running.driver.dismiss(device, journal, running.say)
+    running.driver.dismiss(device, journal, running.say)  # broke off, and again
+    [aside] = [each for each in node.storage.iterdir() if each.name.startswith("aside-")]
+    assert (aside / "raft_state.json").exists()
+    node.start_and_wait()
+    running.driver.refill(device, journal, running.say)
+    running.driver.refill(device, journal, running.say)
+    after = node.result("GET", "/collections/documents/cluster")["local_shards"]
+    assert node.peer_id != old
+    assert after == before
+    for name, ask in running.driver.gates(device, Task("v1.18.3")).items():
+        answer = passes(ask)
+        assert answer.passed, (name, answer.said)
+    assert f"/qdrant/storage/{aside.name}" in running.said[-1]
+
+
+def test_a_node_with_the_only_copy_is_not_emptied(running: Lab) -> None:
+    running.cluster.create_collection("single", replication_factor=1)
+    running.cluster["m7-1"].kill()
+    with pytest.raises(PaisctlError, match=r"m7-1 must not be emptied: .* of single"):
+        running.driver.dismiss("m7-1", running.journal, running.say)
+    assert (running.cluster["m7-1"].storage / "raft_state.json").exists()
+    assert running.journal.get("rebuilt") is None
