@@ -1,0 +1,206 @@
+"""Everything that a backup command works on: the members that can be asked, and the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from paisctl.backup.definition import Definition
+from paisctl.backup.events import Noted, Watcher
+from paisctl.backup.make import Making, prune
+from paisctl.backup.manifest import Backup, backups_in
+from paisctl.backup.metrics import metrics_text, publish
+from paisctl.backup.offsite import Restic
+from paisctl.backup.store import Store
+from paisctl.cluster.backup_driver import BackupDriver
+from paisctl.cluster.member import HostMember
+from paisctl.cluster.opening import open_members
+from paisctl.desired import HostSpec
+from paisctl.errors import HostError, PaisctlError
+from paisctl.events import Listener
+from paisctl.inventory.load import Fleet
+from paisctl.observed import HostState
+from paisctl.secrets import Vault
+from paisctl.targets import build_targets
+from paisctl.transports import Transport
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A backup's hosts, read.
+
+    Attributes:
+        members: those that can be asked.
+        away: why others cannot, by device.
+        store: where the copies are.
+        host: the state of the store's host.
+        transport: the connection to it.
+    """
+
+    definition: Definition
+    members: list[HostMember]
+    away: Mapping[str, str]
+    store: Store
+    host: HostState
+    transport: Transport
+    vault: Vault
+    open_rollouts: Mapping[str, str]
+
+    @property
+    def driver(self) -> BackupDriver:
+        """What knows the data, on the members that can be asked."""
+        return self.definition.driver(self.members)
+
+    @property
+    def backups(self) -> list[Backup]:
+        """Those in the store, the newest first."""
+        return backups_in(self.store, self.definition.fleet, self.definition.name)
+
+    @property
+    def restic(self) -> Restic | None:
+        """What makes the second copy; None where none is declared.
+
+        Raises:
+            HostError: there is no docker on the store's host, which it needs.
+        """
+        settings = self.definition.settings.offsite
+        if settings is None:
+            return None
+        if self.host.facts is None:
+            raise HostError(f"{self.host.device} has no docker for restic: {self.host.problem}")
+        return Restic(
+            self.transport,
+            self.host.device,
+            self.host.facts.docker,
+            settings,
+            self.vault,
+            self.definition.name,
+            self.definition.path,
+        )
+
+    def making(self, watcher: Watcher) -> Making:
+        """A backup to be made."""
+        return Making(self.definition, self.driver, self.store, self.away, watcher)
+
+
+@contextmanager
+def open_ground(
+    fleet: Fleet,
+    hosts: Mapping[str, HostSpec],
+    vault: Vault,
+    definition: Definition,
+    listener: Listener,
+    *,
+    asks_members: bool = True,
+) -> Iterator[Ground]:
+    """Connect to a backup's hosts and read them; close the connections at the end.
+
+    Args:
+        fleet: the inventory.
+        hosts: what should be on its devices.
+        vault: the values of secrets.
+        definition: the backup.
+        listener: told which hosts are being read.
+        asks_members: whether more than the store is needed.
+
+    Raises:
+        HostError: the store cannot be reached.
+    """
+    instances = list(definition.instances) if asks_members else []
+    at = definition.settings.store.device
+    devices = list(dict.fromkeys([*(each.device.name for each in instances), at]))
+    targets = build_targets(fleet, hosts, devices)
+    with open_members(instances, targets, vault, listener) as opened:
+        transport, host = opened.targets[at].transport, opened.states[at]
+        if host.problem:
+            try:
+                transport.connect()  # without docker it can still keep files
+            except HostError as error:
+                hint = error.hint or f"is it on? ssh {at}"
+                raise HostError(f"the store {at}: {error.message}", hint) from error
+        yield Ground(
+            definition,
+            [member for each in instances if (member := opened.member(each))],
+            {device: why for device, why in opened.away.items() if device in definition.devices},
+            Store(transport, at, definition.path),
+            host,
+            transport,
+            vault,
+            _rollouts(fleet, definition, opened.states),
+        )
+
+
+def _rollouts(
+    fleet: Fleet, definition: Definition, states: Mapping[str, HostState]
+) -> dict[str, str]:
+    """The device that remembers it, of each rollout of the same stack that is not over."""
+    return {
+        name: device
+        for device, state in states.items()
+        for name in state.open_rollouts
+        if (known := fleet.inventory.rollouts.get(name))
+        and known.stack == definition.settings.stack
+    }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        backup: None where there is none.
+        removed: what was too old.
+        problems: all that did not succeed, a line each, beside what the backup is missing.
+    """
+
+    backup: Backup | None
+    removed: tuple[str, ...] = ()
+    problems: tuple[PaisctlError, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all was done that was to be done."""
+        return self.backup is not None and not self.backup.missing and not self.problems
+
+
+def run(ground: Ground, watcher: Watcher, *, offsite: bool) -> Outcome:
+    """Make a backup, copy it off-site, remove what is too old, and tell Prometheus.
+
+    Whatever fails, the steps after it that do not need it are done.
+    """
+
+    def say(text: str) -> None:
+        watcher(Noted(text))
+
+    problems: list[PaisctlError] = []
+    removed: list[str] = []
+    definition, backup = ground.definition, None
+    try:
+        backup = ground.making(watcher).run()
+        removed = prune(definition, ground.store, datetime.now(UTC))
+        if offsite and (restic := ground.restic):
+            restic.copy(backup, definition.settings.keep, say)
+    except PaisctlError as error:
+        problems.append(error)
+    outcome = Outcome(backup, tuple(removed), tuple(problems))
+    try:
+        _publish(ground, succeeded=outcome.succeeded)
+    except PaisctlError as error:
+        problems.append(error)
+    return Outcome(backup, tuple(removed), tuple(problems))
+
+
+def _publish(ground: Ground, *, succeeded: bool) -> None:
+    definition = ground.definition
+    if not ground.host.root:  # it could not be read
+        return
+    text = metrics_text(
+        definition.name,
+        definition.settings,
+        ground.backups,
+        at=int(datetime.now(UTC).timestamp()),
+        succeeded=succeeded,
+    )
+    publish(ground.transport, ground.host, definition.name, text)
