@@ -126,7 +126,7 @@ class _Table:
                 cells = (self._cell(device, column, done) for column in self.columns)
                 grid.add_row(Text(device), *cells)
             seconds = f" ({time.monotonic() - self.since:.0f} s)" if self.doing else ""
-            lines = [Text(visible(note), "dim", no_wrap=True) for note in self.notes]
+            lines = [Text(visible(note), "dim") for note in self.notes]
             lines.append(Text(visible(self.doing) + seconds, overflow="ellipsis", no_wrap=True))
             return Group(grid, *lines)
 

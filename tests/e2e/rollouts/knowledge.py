@@ -88,8 +88,13 @@ class Knowledge:
         self.ask("k6", "PUT", f"/collections/{name}", wanted)
 
     def drop_all(self) -> None:
+        """All collections, and what snapshots were taken of them."""
         for each in self.ask("k6", "GET", "/collections")["collections"]:
-            self.ask("k6", "DELETE", f"/collections/{each['name']}")
+            path = f"/collections/{each['name']}"
+            for node in NODES:
+                for snapshot in self.ask(node, "GET", f"{path}/snapshots"):
+                    self.ask(node, "DELETE", f"{path}/snapshots/{snapshot['name']}")
+            self.ask("k6", "DELETE", path)
 
     def points(self, device: str, name: str = COLLECTION) -> set[int]:
         """All points that a node shows, its own and those of the others."""

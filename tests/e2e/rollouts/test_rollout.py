@@ -12,6 +12,7 @@ from tests.e2e.rehearsal import Rehearsal
 from tests.e2e.rollouts.knowledge import COLLECTION, NODES, Knowledge, until
 from tests.e2e.scenario import plan
 
+NEXT = "v1.18.99"  # a version that nobody makes an image of
 MANY = 4000  # requests: at the clients' pace of 260 a second, those of a quarter of a minute
 
 
@@ -56,7 +57,7 @@ def test_no_read_no_write_and_no_point_is_lost(
 
 def test_a_plain_apply_names_the_rollout_instead(knowledge: Knowledge, tmp_path: Path) -> None:
     before = knowledge.starts()
-    overlay = knowledge.next_version(tmp_path)
+    overlay = knowledge.overlay(tmp_path, NEXT, has_image=False)
     refused = knowledge.lab.paisctl("apply", "--yes", "--stack", "qdrant", overlay=overlay)
     assert refused.returncode == 1
     assert "this would restart k6, m7-1 and m7-2 together" in refused.stdout
@@ -67,10 +68,10 @@ def test_a_plain_apply_names_the_rollout_instead(knowledge: Knowledge, tmp_path:
 def test_a_dry_run_says_all_and_changes_nothing(knowledge: Knowledge, tmp_path: Path) -> None:
     knowledge.create(write_consistency_factor=2)
     before = knowledge.starts()
-    overlay = knowledge.next_version(tmp_path)
+    overlay = knowledge.overlay(tmp_path, NEXT, has_image=False)
     told = knowledge.lab.paisctl("rollout", "knowledge", "--dry-run", overlay=overlay)
     assert told.returncode == 0, told.stdout + told.stderr
-    assert f"→ {knowledge.version}" in told.stdout
+    assert f"→ {NEXT}" in told.stdout
     assert "drain in haproxy on mac-mini" in told.stdout
     assert (knowledge.starts(), knowledge.write_factor()) == (before, 2)
     assert knowledge.ask("k6", "GET", f"/collections/{COLLECTION}/snapshots") == []
