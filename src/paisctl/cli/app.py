@@ -15,6 +15,7 @@ from paisctl import __version__
 from paisctl.cli import (
     acl,
     apply,
+    backup,
     devices,
     diff,
     history,
@@ -23,6 +24,7 @@ from paisctl.cli import (
     lint,
     plan,
     render,
+    restore,
     rollback,
     rollout,
     schema,
@@ -89,6 +91,8 @@ app.command("status")(status.status)
 app.command("history")(history.history)
 app.command("rollback")(rollback.rollback)
 app.command("rollout")(rollout.rollout)
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 app.command("unlock")(unlock.unlock)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)

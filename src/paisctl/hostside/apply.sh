@@ -60,7 +60,7 @@ begin_run() {
   STACK='' STEP='' stopped='' obstacle='' outcomes='' changed='' touched='' stranded=''
   echo "$$" >"$STAGING/process"
   start_heartbeat
-  mkdir -p "$ROOT/stacks" || give_up "$ROOT/stacks cannot be made"
+  mkdir -p "$ROOT/stacks" "$ROOT/metrics" || give_up "$ROOT/stacks cannot be made"
   real_root=$(cd -P "$ROOT" && pwd -P)
   emit locking '' ''
   ask_for_word

@@ -43,7 +43,7 @@ class Store(Model):
 
     device: Name = Field(description="The device, which need not run the stack")
     path: str = Field(
-        pattern=r"^/[^\x00-\x1f]*[^/\x00-\x1f]$",
+        pattern=r"^/[^\x00-\x1f:]*[^/\x00-\x1f:]$",
         description="Directory there that the login can write; each backup gets one below it",
     )
 
@@ -89,7 +89,8 @@ class BackupPlan(Model):
     )
     store: Store = Field(description="Where the copies are kept")
     keep: Keep = Field(
-        default_factory=lambda: Keep.model_validate({}), description="How many are kept, and how old"
+        default_factory=lambda: Keep.model_validate({}),
+        description="How many are kept, and how old",
     )
     max_age: Duration = Field("36h", description="An alert says when the newest one is older")
     schedule: Schedule | None = Field(None, description="When it runs by itself")

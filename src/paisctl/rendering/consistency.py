@@ -29,6 +29,7 @@ def check_bundle(
     if isinstance(bundle, StackBundle):
         check.ports(bundle)
         check.rollout(bundle)
+        check.backup(bundle)
         if not (folder / "compose.yaml.j2").is_file():
             check.error((), "missing-file", f"the stack `{folder.name}` has no `compose.yaml.j2`")
     return check.sound
@@ -57,6 +58,12 @@ class _BundleCheck:
         for name in bundle.ports:
             if name in private and bundle.ports[name].operated:
                 self._opened(name, ("ports", name, "operated"), "machines that run paisctl")
+
+    def backup(self, bundle: StackBundle) -> None:
+        driver = bundle.backup.driver if bundle.backup else None
+        if driver and not (self.folder / driver / "__init__.py").is_file():
+            message = f"there is no Python package `{driver}` in {self.folder}"
+            self.error(("backup", "driver"), "missing-file", message)
 
     def rollout(self, bundle: StackBundle) -> None:
         rollout = bundle.rollout

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import Fleet
+from paisctl.rendering.checks.backups import check_backups
 from paisctl.rendering.checks.exposure import check_exposure
 from paisctl.rendering.checks.ignored import check_ignored
 from paisctl.rendering.checks.images import check_images, check_used_images
@@ -28,6 +29,7 @@ def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -
     check_ignored(fleet, rendered, diagnostics)
     check_rollouts(fleet, rendered.catalog, rendered.graph, diagnostics)
     stacks = stacks_of(fleet, rendered)
+    check_backups(fleet, rendered.catalog, rendered.graph, stacks, diagnostics)
     for instance in rendered.graph.instances.values():
         check_requires(instance, fleet, diagnostics)
         check_images(instance, diagnostics)

@@ -8,8 +8,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from paisctl.diagnostics import Diagnostics, Mark
+from paisctl.inventory.load import FleetDevice
 from paisctl.rendering.checks.stack import Stack
 
+METRICS = "../../metrics"  # where paisctl leaves metrics on a host, as a stack's directory sees it
 _NETWORK_TYPES = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs")
 
 
@@ -24,7 +26,7 @@ def check_mounts(stack: Stack, diagnostics: Diagnostics) -> None:
     for mount in _mounts(stack):
         if any(_covers(mount.target, path) for path in stack.instance.stack.bundle.data):
             _refuse_network(stack, mount, diagnostics)
-        if ".." in PurePosixPath(mount.source).parts:
+        if ".." in PurePosixPath(mount.source).parts and mount.source != METRICS:
             diagnostics.error(
                 "path-escape",
                 f"{stack.title} mounts {mount.source}, which leaves the stack's directory",
@@ -32,6 +34,16 @@ def check_mounts(stack: Stack, diagnostics: Diagnostics) -> None:
                 "mount a folder of the stack, a named volume, or an absolute path",
             )
         _refuse_single_file(stack, mount, diagnostics)
+
+
+def collects_metrics(stack: Stack) -> bool:
+    """Whether it shows what paisctl leaves in the host's directory of metrics."""
+    return any(mount.source == METRICS for mount in _mounts(stack))
+
+
+def network_mount(device: FleetDevice, path: str) -> str | None:
+    """The network mount of a device that a path is under."""
+    return next((each.path for each in device.device.mounts if _under(path, each.path)), None)
 
 
 def data_path_is_kept(stack: Stack, path: str) -> bool:

@@ -1,0 +1,242 @@
+"""`paisctl backup`: copy the data of stacks away, and look after the copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from paisctl.cli.context import desired_of, settings
+from paisctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from paisctl.backup.definition import Definition
+    from paisctl.backup.opening import Ground
+    from paisctl.backup.stored import StoredBackup
+    from paisctl.pipeline import Desired
+
+First = Annotated[
+    str | None,
+    typer.Argument(
+        help="A backup of the inventory; or `list`, `verify`, `schedule`. Default: what there is.",
+        metavar="NAME|ACTION",
+        show_default=False,
+    ),
+]
+Second = Annotated[
+    str | None,
+    typer.Argument(help="The action's backup.", metavar="NAME", show_default=False),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        help="With `verify`: which one, such as 20261122T213000Z; `latest` is the newest complete one.",
+        metavar="WHEN",
+    ),
+]
+NoOffsite = Annotated[
+    bool, typer.Option("--no-offsite", help="Leave the off-site repository alone.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        help="With `schedule`: write the files into this folder.",
+        metavar="DIR",
+        file_okay=False,
+        show_default=False,
+    ),
+]
+
+
+def backup(
+    context: typer.Context,
+    first: First = None,
+    second: Second = None,
+    *,
+    when: From = "latest",
+    no_offsite: NoOffsite = False,
+    output: Output = None,
+) -> None:
+    """Copy the data of a stack from its devices to the store, verified, and from there off-site.
+
+    With a NAME it makes a backup. A device that is down is said, the others are backed up, and the
+    backup counts as incomplete. What is too old goes once the new one is there. Exits with 1 when
+    anything is missing or did not succeed.
+
+    \b
+    Actions:
+      list [NAME]      the backups that there are
+      verify NAME      read one again, all of it, and open what is in it
+      schedule NAME    what makes a device run it every day, and how to put it there
+
+    \b
+    Examples:
+      paisctl backup knowledge
+      paisctl backup list knowledge
+      paisctl backup verify knowledge --from 20261122T213000Z
+    """
+    action, name = _words(first, second)
+    if output is not None and action != "schedule":
+        raise UsageError("--output belongs to `schedule`")
+    if when != "latest" and action != "verify":
+        raise UsageError("--from belongs to `verify`", "to bring one back: paisctl restore NAME")
+    desired = desired_of(context)
+    if name is None and action in ("verify", "schedule"):
+        raise UsageError(f"which backup? paisctl backup {action} NAME")
+    if action == "list":
+        _list(desired, name)
+    elif name is None:
+        _declared(desired)
+    elif action == "verify":
+        _verify(desired, name, when, offsite=not no_offsite)
+    elif action == "schedule":
+        _schedule(context, desired, name, output)
+    else:
+        _run(desired, name, offsite=not no_offsite)
+
+
+def _words(first: str | None, second: str | None) -> tuple[str, str | None]:
+    """The action and the backup, in whichever order they stand."""
+    from paisctl.inventory.backups import RESERVED
+
+    for action, name in ((first, second), (second, first)):
+        if action in RESERVED and name not in RESERVED:
+            return action, name
+    if second is not None:
+        actions = ", ".join(RESERVED)
+        raise UsageError(f"`{first} {second}` is no backup and action", f"actions: {actions}")
+    return "run", first
+
+
+def _declared(desired: Desired) -> None:
+    from paisctl.backup.definition import define
+    from paisctl.views import backup as view
+
+    backups = desired.fleet.inventory.backups
+    definitions = [define(desired.fleet, desired.graph, name) for name in backups]
+    typer.echo(view.declared(definitions), nl=False)
+
+
+@contextmanager
+def open_backup(
+    desired: Desired, definition: Definition, *, asks_members: bool = True
+) -> Iterator[Ground]:
+    """The hosts of a backup, read."""
+    from paisctl import pipeline
+    from paisctl.backup.offsite import secrets_of
+    from paisctl.backup.opening import open_ground
+    from paisctl.views.progress import watch_probes
+
+    vault = pipeline.open_vault(desired, definition.devices if asks_members else ())
+    vault.require(secrets_of(definition.settings.offsite))
+    with ExitStack() as open_hosts:
+        with watch_probes() as listener:
+            ground = open_hosts.enter_context(
+                open_ground(
+                    desired.fleet,
+                    desired.hosts,
+                    vault,
+                    definition,
+                    listener,
+                    asks_members=asks_members,
+                )
+            )
+        yield ground
+
+
+def definition_of(desired: Desired, name: str) -> Definition | None:
+    """The backup with a name; None, after saying so, when its stack has nothing to keep."""
+    from paisctl.backup.definition import define
+
+    definition = define(desired.fleet, desired.graph, name)
+    if definition.bundle.nothing:
+        stack = definition.settings.stack
+        typer.echo(f"{name}: {stack} has nothing to keep: {definition.bundle.nothing}")
+        return None
+    return definition
+
+
+def _run(desired: Desired, name: str, *, offsite: bool) -> None:
+    from paisctl.backup.opening import run
+    from paisctl.views import backup as view
+    from paisctl.views.backup_progress import watch_backup
+
+    definition = definition_of(desired, name)
+    if definition is None:
+        return
+    with open_backup(desired, definition) as ground:
+        with watch_backup() as watcher:
+            outcome = run(ground, watcher, offsite=offsite)
+        typer.echo(view.ending(definition, outcome), nl=False)
+    raise typer.Exit(int(not outcome.succeeded))
+
+
+def _list(desired: Desired, name: str | None) -> None:
+    from paisctl.views import backup as view
+
+    names = [name] if name else list(desired.fleet.inventory.backups)
+    if not names:
+        _declared(desired)
+    for each in names:
+        definition = definition_of(desired, each)
+        if definition:
+            with open_backup(desired, definition, asks_members=False) as ground:
+                typer.echo(view.kept(definition, ground.backups), nl=False)
+
+
+def _verify(desired: Desired, name: str, when: str, *, offsite: bool) -> None:
+    from paisctl.backup.events import Noted
+    from paisctl.backup.manifest import find
+    from paisctl.backup.stored import StoredBackup
+    from paisctl.views import backup as view
+    from paisctl.views.backup_progress import watch_backup
+
+    definition = definition_of(desired, name)
+    if definition is None:
+        return
+    with open_backup(desired, definition, asks_members=False) as ground:
+        stored = StoredBackup(ground.store, find(ground.backups, when))
+        wrong = verify(ground, stored)
+        if offsite and (restic := ground.restic):
+            with watch_backup() as watcher:
+                restic.check(lambda text: watcher(Noted(text)))
+        typer.echo(view.verification(stored.backup, wrong), nl=False)
+    raise typer.Exit(int(bool(wrong)))
+
+
+def verify(ground: Ground, stored: StoredBackup) -> Sequence[str]:
+    """Read a backup again; what is wrong with it, a line each."""
+    from paisctl.backup.events import Verified
+    from paisctl.views.backup_progress import watch_backup
+
+    driver = ground.definition.driver([])
+    with watch_backup() as watcher:
+        return stored.verify(driver, lambda piece, problem: watcher(Verified(piece.path, problem)))
+
+
+def _schedule(context: typer.Context, desired: Desired, name: str, output: Path | None) -> None:
+    from paisctl.backup.schedule import schedule
+    from paisctl.views import backup as view
+
+    definition = definition_of(desired, name)
+    if definition is None:
+        return
+    when = definition.settings.schedule
+    if when is None:
+        raise UsageError(
+            f"the inventory does not say when {name} runs",
+            f'write `schedule: {{at: "03:30", on: DEVICE}}` under `backups: {name}:`',
+        )
+    inventories = [path.resolve() for path in settings(context).inventory]
+    made = schedule(name, when.at, desired.fleet.devices[when.on].kind.os, inventories)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for file, text in made.files.items():
+            (output / file).write_text(text, "utf-8")
+            typer.echo(f"{output / file} is written", err=True)
+    typer.echo(view.scheduled(name, when.on, made, written=output is not None), nl=False)

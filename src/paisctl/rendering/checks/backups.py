@@ -1,0 +1,127 @@
+"""Whether the backups of an inventory can be made, and whether anybody would notice if they were not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from paisctl.diagnostics import Diagnostics, did_you_mean
+from paisctl.inventory.backups import RESERVED, BackupPlan
+from paisctl.inventory.load import Fleet
+from paisctl.inventory.tailnet import SecretName
+from paisctl.rendering.catalog import Catalog
+from paisctl.rendering.checks.mounts import METRICS, collects_metrics, network_mount
+from paisctl.rendering.checks.stack import Stack
+from paisctl.rendering.graph import Graph
+from paisctl.rendering.instances import Instance
+
+
+def check_backups(
+    fleet: Fleet,
+    catalog: Catalog,
+    graph: Graph,
+    stacks: Sequence[Stack],
+    diagnostics: Diagnostics,
+) -> None:
+    """Check that each names a stack that says how, devices that run it, a store, and known secrets."""
+    watched = {each.instance.device.name for each in stacks if collects_metrics(each)}
+    for name, plan in fleet.inventory.backups.items():
+        check = _Check(fleet, name, diagnostics)
+        check.name_is_free()
+        check.stack(plan, catalog)
+        check.devices(plan, {each.device.name: each for each in graph.of_stack(plan.stack)})
+        check.store(plan, watched)
+        check.schedule(plan)
+        check.secrets(plan)
+
+
+class _Check:
+    def __init__(self, fleet: Fleet, name: str, diagnostics: Diagnostics) -> None:
+        self.fleet = fleet
+        self.name = name
+        self.diagnostics = diagnostics
+
+    def name_is_free(self) -> None:
+        if self.name in RESERVED:
+            message = f"a backup cannot be called `{self.name}`"
+            hint = f"`paisctl backup {self.name}` means something else; take another name"
+            self._error("reserved-name", message, hint=hint)
+
+    def stack(self, plan: BackupPlan, catalog: Catalog) -> None:
+        found = catalog.stacks.get(plan.stack)
+        if found is None:
+            if plan.stack not in catalog.broken:
+                hint = did_you_mean(plan.stack, catalog.stacks, "stacks")
+                self._error("unknown-stack", f"unknown stack `{plan.stack}`", "stack", hint=hint)
+        elif found.bundle.backup is None:
+            message = f"the stack `{plan.stack}` does not say how it is backed up"
+            hint = f"add `backup:` to {found.folder / 'bundle.yaml'}"
+            self._error("no-backup", message, "stack", hint=hint)
+
+    def devices(self, plan: BackupPlan, running: Mapping[str, Instance]) -> None:
+        for position, device in enumerate(plan.devices or ()):
+            if device not in self.fleet.devices:
+                self._unknown_device(device, "devices", position)
+            elif device not in running:
+                message = f"{device} does not run `{plan.stack}`"
+                hint = f"it runs on {', '.join(running) or 'no device'}"
+                self._error("not-a-member", message, "devices", position, hint=hint)
+            elif device in (plan.devices or ())[:position]:
+                self._error("duplicate-member", f"{device} stands here twice", "devices", position)
+        if not plan.devices and not running:
+            message = f"no device runs `{plan.stack}`"
+            self._error("no-members", message, "stack", hint="take the backup out, or give it one")
+
+    def store(self, plan: BackupPlan, watched: set[str]) -> None:
+        store, at = plan.store.device, ("store", "device")
+        device = self.fleet.devices.get(store)
+        if device is None:
+            self._unknown_device(store, *at)
+            return
+        if not device.device.deploy:
+            message = f"paisctl does not reach {store}: it has `deploy: false`"
+            self._error("not-deployed", message, *at, hint="take another device, or set it true")
+            return
+        mount = network_mount(device, plan.store.path)
+        if mount:
+            self._error(
+                "backup-on-network",
+                f"{plan.store.path} on {store} is under the network mount {mount}",
+                *("store", "path"),
+                hint="name the machine that has the disks as the store's device",
+            )
+        if store not in watched:
+            self._warning(
+                "backup-unwatched",
+                f"no alert would say that `{self.name}` is not made: nothing on {store} shows its metrics",
+                *at,
+                hint=f"let {store} run a stack that mounts `{METRICS}`, as node-exporter's does",
+            )
+
+    def schedule(self, plan: BackupPlan) -> None:
+        if plan.schedule and plan.schedule.on not in self.fleet.devices:
+            self._unknown_device(plan.schedule.on, "schedule", "on")
+
+    def secrets(self, plan: BackupPlan) -> None:
+        if plan.offsite is None:
+            return
+        given: list[tuple[tuple[str, ...], str | SecretName]] = [
+            (("password",), plan.offsite.password),
+            *((("environment", name), v) for name, v in plan.offsite.environment.items()),
+        ]
+        for at, value in given:
+            if not isinstance(value, str) and value.secret not in self.fleet.inventory.secrets:
+                hint = did_you_mean(value.secret, self.fleet.inventory.secrets, "secrets")
+                message = f"unknown secret `{value.secret}`"
+                self._error("unknown-secret", message, "offsite", *at, hint=hint)
+
+    def _unknown_device(self, device: str, *at: str | int) -> None:
+        hint = did_you_mean(device, self.fleet.devices, "devices")
+        self._error("unknown-device", f"unknown device `{device}`", *at, hint=hint)
+
+    def _error(self, code: str, message: str, *at: str | int, hint: str | None = None) -> None:
+        mark = self.fleet.mark("backups", self.name, *at)
+        self.diagnostics.error(code, message, mark, hint)
+
+    def _warning(self, code: str, message: str, *at: str | int, hint: str | None = None) -> None:
+        mark = self.fleet.mark("backups", self.name, *at)
+        self.diagnostics.warning(code, message, mark, hint)
