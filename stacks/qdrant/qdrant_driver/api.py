@@ -189,7 +189,7 @@ class Api:
             said = f"{asked}: no answer in time"
         else:
             said = f"{asked}: {error}"
-        return Unreachable(f"{self.device}: {said}")
+        return Unreachable(f"{self.device}: {said}", f"see how it is: paisctl status {self.device}")
 
     def _checked(self, asked: str, answer: httpx.Response) -> httpx.Response:
         if answer.is_success:

@@ -13,7 +13,7 @@ from qdrant_driver import preflight, rebuild, snapshots, whole, writes
 from qdrant_driver.diagnosis import diagnose
 from qdrant_driver.disk import Disk, read_disk
 from qdrant_driver.gates import Gates
-from qdrant_driver.nodes import Look, Nodes
+from qdrant_driver.nodes import SNAPSHOTS, Look, Nodes
 from qdrant_driver.replicate import replicate_first
 
 _PAUSE = 2.0  # seconds in which consensus that works does something, many times over
@@ -67,6 +67,8 @@ class QdrantRollout:
 
     def finish(self, task: Task, journal: Journal, say: Say) -> list[Obstacle]:  # noqa: ARG002
         """Put the write consistency factors back. Snapshots stay where they are."""
+        if devices := ", ".join(journal.get(snapshots.KEY, {})):
+            say(f"the snapshots stay below {SNAPSHOTS} on {devices}; remove them when all is well")
         return writes.put_back(self.nodes, journal, say)
 
     def diagnose(self, device: str, task: Task) -> Diagnosis:

@@ -87,7 +87,7 @@ class Gates:
     def counts(self) -> Answer:
         """The node has about as many points in each shard as the other replicas have."""
         look = self.nodes.look()
-        return _judged([*look.problems(), *_differences(look, self.device)], "")
+        return _judged([*look.problems(), *differences(look, self.device)], "")
 
 
 def _judged(obstacles: Iterable[Obstacle], well: str) -> Answer:
@@ -99,7 +99,8 @@ def _judged(obstacles: Iterable[Obstacle], well: str) -> Answer:
     return Answer(False, texts[0] + more)
 
 
-def _differences(look: Look, device: str) -> list[Obstacle]:
+def differences(look: Look, device: str) -> list[Obstacle]:
+    """The shards of a node that have too many or too few points to be a replica of the others'."""
     counts: dict[tuple[str, int], dict[str, int]] = defaultdict(dict)
     for node, _ in look.views():
         for name, shards in node.shards.items():

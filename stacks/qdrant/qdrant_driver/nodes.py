@@ -79,6 +79,16 @@ class Look:
             for peer, uri in view.peers.items()
         }
 
+    def strangers(self) -> set[str]:
+        """The names of the peers that are none of ours."""
+        return set(self.peers().values()) - set(self.nodes)
+
+    def device_at(self, uri: str) -> str:
+        """The name of the peer at an address, for messages."""
+        peers = self.peers()
+        known = {at: peers[peer] for _, view in self.views() for peer, at in view.peers.items()}
+        return known.get(uri, uri)
+
     def device_of(self, peer: int) -> str:
         """The name of a peer for messages."""
         return self.peers().get(peer, f"peer {peer}")

@@ -29,13 +29,16 @@ def reasons(
         task: what is planned.
         away: nodes that need not answer; also those that could not even be asked.
     """
-    strangers = len(set(away) - set(look.nodes))
+    unasked = set(away) - set(look.nodes)
+    nodes = len(look.nodes) + len(unasked)
+    if len(look.strangers()) <= len(unasked):
+        away = {*away, *look.strangers()}  # they are the nodes that could not be asked
     return [
-        *whole.consensus(look, away, strangers),
+        *whole.consensus(look, away),
         *whole.standing_still(look, earlier, away),
         *_versions(look, disks, task, away),
         *whole.replicas(look, away),
-        *_copies(look, task, away, len(look.nodes) + strangers),
+        *_copies(look, task, away, nodes),
         *health(look, away),
         *_space(disks, task),
     ]

@@ -18,19 +18,18 @@ _COMMITS_APART = 10
 _WAIT = "Qdrant repairs replicas by itself from others: wait, and look again"
 
 
-def consensus(look: Look, away: Collection[str] = (), strangers: int = 0) -> list[Obstacle]:
+def consensus(look: Look, away: Collection[str] = ()) -> list[Obstacle]:
     """Why the nodes do not all agree, or cannot.
 
     Args:
         look: what they say.
         away: nodes that are not asked, and may be missed by the others.
-        strangers: how many peers may be of none of the nodes.
     """
     found = look.problems(away)
     for node, view in look.views(away):
         problems = [
             *_thread(view),
-            *_peers(look, view, away, strangers),
+            *_peers(look, view, away),
             *_failures(look, view, away),
         ]
         found += [Obstacle(what, hint, node.device) for what, hint in problems]
@@ -53,40 +52,35 @@ def _thread(view: ClusterView) -> list[tuple[str, str]]:
     return found
 
 
-def _peers(
-    look: Look, view: ClusterView, away: Collection[str], strangers: int
-) -> list[tuple[str, str]]:
+def _peers(look: Look, view: ClusterView, away: Collection[str]) -> list[tuple[str, str]]:
     known = set(view.peers.values())
     missing = [
         node.device
         for node in look.nodes.values()
         if node.address not in known and node.device not in away
     ]
-    ours = {node.address for node in look.nodes.values()}
-    unknown = {peer: uri for peer, uri in view.peers.items() if uri not in ours}
     found = []
     if missing:
         found.append((f"it does not count {', '.join(missing)} among its peers", ""))
-    if len(unknown) > strangers:
-        found += [
-            (
-                f"it counts a peer {peer} at {uri} that the inventory does not have",
-                f"if that node is gone for good: DELETE /cluster/peer/{peer} at any node",
-            )
-            for peer, uri in unknown.items()
-        ]
+    found += [
+        (
+            f"it counts a peer {peer} at {uri} that the inventory does not have",
+            f"if that node is gone for good: DELETE /cluster/peer/{peer} at any node",
+        )
+        for peer, uri in view.peers.items()
+        if (name := look.device_of(peer)) not in look.nodes and name not in away
+    ]
     return found
 
 
 def _failures(look: Look, view: ClusterView, away: Collection[str]) -> list[tuple[str, str]]:
-    devices = {node.address: node.device for node in look.nodes.values()}
     return [
         (
-            f"it cannot reach {devices.get(uri, uri)}: {error}".removesuffix(": "),
-            "try from the host",
+            f"it cannot reach {look.device_at(uri)}" + (f": {error}" if error else ""),
+            "try the port 6335 from its host; the tailnet's policy must allow it",
         )
         for uri, error in view.send_failures.items()
-        if devices.get(uri) not in away
+        if look.device_at(uri) not in away
     ]
 
 
@@ -126,7 +120,9 @@ def standing_still(look: Look, earlier: Look, away: Collection[str] = ()) -> lis
             f"its consensus stands still since {view.last_update}", "restart the node", node.device
         )
         for node, view in look.views(away)
-        if view.last_update and before.get(node.device) == view.last_update
+        if view.last_update
+        and before.get(node.device) == view.last_update
+        and len(view.peers) > 1  # one that is alone has nothing to do
     ]
 
 

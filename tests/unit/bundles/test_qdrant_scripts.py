@@ -116,6 +116,19 @@ def test_a_join_that_failed_is_tried_again(tmp_path: Path, ports: list[int]) -> 
         assert node.start().stdout == f"started:http://127.0.0.1:{ports[0]}\n"
 
 
+def test_the_first_start_of_a_container_leaves_a_mark(tmp_path: Path, ports: list[int]) -> None:
+    node = Node(tmp_path, ports[0], ports)
+    mark = tmp_path / "storage" / ".started-by"
+    node.start()
+    first = mark.stat().st_mtime_ns
+    assert mark.read_text() == f"{socket.gethostname()}\n"
+    node.start()
+    assert mark.stat().st_mtime_ns == first  # the same container, started again
+    mark.write_text("another\n")
+    node.start()
+    assert mark.read_text() == f"{socket.gethostname()}\n"
+
+
 def test_storage_elsewhere_is_found(tmp_path: Path, ports: list[int]) -> None:
     node = Node(tmp_path, ports[1], ports)
     (tmp_path / "storage").rename(tmp_path / "other")
