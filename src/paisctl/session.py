@@ -19,7 +19,7 @@ from paisctl.observed import HostState
 from paisctl.plan import LEFT_ALONE, HostPlan, Plan
 from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Scope, reconcile
-from paisctl.reconcile.together import apart
+from paisctl.reconcile.together import apart, forward_only
 from paisctl.report import Report
 from paisctl.secrets import Vault
 from paisctl.targets import Target
@@ -82,9 +82,11 @@ class Session:
             conduct: how to go about it.
             transaction: when a host fails, have those that are done go back, too.
         """
+        conduct = replace(conduct, forward_only=forward_only(plan, self.groups))
         results = execute(plan, self.targets, self.states, self.vault, listener, conduct)
         if transaction and has_failed(results):
             back = way_back(results, self._applied(), self.vault)
+            back = Plan(tuple(h for h in back.hosts if h.device not in conduct.forward_only))
             after = {host.device: results[host.device].state for host in back.hosts}
             states = {device: state for device, state in after.items() if state}
             conduct = replace(conduct, command=f"undo {conduct.command}", rollback=False)

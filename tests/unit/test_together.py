@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from paisctl.execution.conduct import Conduct
 from paisctl.inventory.rollouts import Group
 from paisctl.observed import HostState
 from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
-from paisctl.reconcile.together import apart
+from paisctl.reconcile.together import apart, forward_only
 
 GROUP = Group("knowledge", "qdrant", frozenset({"a", "b", "c"}))
 
@@ -93,3 +94,10 @@ def test_another_rollout_is_another_matter() -> None:
 def test_what_is_down_may_be_started_even_while_it_is_rolled() -> None:
     whole = plan(stack("a", disruption=Disruption.RESTART, action=Action.MEND, field="state"))
     assert apart(whole, [GROUP], states(b="knowledge")) == whole
+
+
+def test_a_host_on_which_a_member_gets_another_image_does_not_go_back_by_itself() -> None:
+    whole = plan(stack("a"), stack("b", field="memory limit"), stack("c", "redis"), stack("d"))
+    assert forward_only(whole, [GROUP]) == {"a"}
+    assert not Conduct(forward_only=forward_only(whole, [GROUP])).goes_back("a")
+    assert Conduct(forward_only=forward_only(whole, [GROUP])).goes_back("b")

@@ -14,6 +14,7 @@ class Conduct:
         revision: the git revision of the inventory; empty when there is none.
         plan: digest of the plan.
         rollback: whether a host on which a stack fails goes back to its generation before.
+        forward_only: hosts that do not, since the version before may not read the data any more.
         wait: seconds to wait for somebody else's lock.
         keep: how many generations a host keeps, the new one included.
     """
@@ -22,5 +23,10 @@ class Conduct:
     revision: str = ""
     plan: str = ""
     rollback: bool = True
+    forward_only: frozenset[str] = frozenset()
     wait: float = 0.0
     keep: int = 10
+
+    def goes_back(self, device: str) -> bool:
+        """Whether a host goes back by itself when a stack fails on it."""
+        return self.rollback and device not in self.forward_only

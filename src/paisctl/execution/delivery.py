@@ -210,7 +210,7 @@ def _settings(
         "PLAN": run.conduct.plan,
         "BEFORE": str(generation),
         "PLANNED": _without_controls_digest(state.manifest),
-        "ROLLBACK": "yes" if run.conduct.rollback else "no",
+        "ROLLBACK": "yes" if run.conduct.goes_back(target.device) else "no",
         "WAIT": str(math.ceil(run.conduct.wait)),
         "KEEP": str(run.conduct.keep),
     }

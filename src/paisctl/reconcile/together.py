@@ -28,6 +28,22 @@ def apart(
     return plan
 
 
+def forward_only(plan: Plan, groups: Iterable[Group]) -> frozenset[str]:
+    """The hosts on which a member of a group gets another image.
+
+    Its program may bring the data into a form that the one before cannot read, as Qdrant does, so
+    that going back would not bring back what was.
+    """
+    return frozenset(
+        host.device
+        for group in groups
+        for host in plan.hosts
+        for stack in host.stacks
+        if stack.name == group.stack and host.device in group.devices
+        if any(change.field == "image" and change.before for change in stack.changes)
+    )
+
+
 def _apart(plan: Plan, group: Group, states: Mapping[str, HostState], hint: str) -> Plan:
     disturbed = {
         host.device: stack
