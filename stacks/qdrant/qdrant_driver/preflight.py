@@ -83,7 +83,10 @@ def _versions(
 def _copies(look: Look, task: Task, away: Collection[str], nodes: int) -> list[Obstacle]:
     """Collections that would be away, or could not be written, while a node is."""
     found = []
-    singles = {} if task.replicate_first and nodes > 1 else whole.single_copies(look)
+    # Of a node that was taken out to be rebuilt all shards are single until it is filled again; `before`
+    # sees to it that nobody else goes meanwhile.
+    copied = bool(away) or (task.replicate_first and nodes > 1)
+    singles = {} if copied else whole.single_copies(look)
     for name, shards in sorted(singles.items()):
         if name not in task.accept_downtime:
             devices = ", ".join(sorted({look.device_of(r.peer_id) for r in shards.values()}))

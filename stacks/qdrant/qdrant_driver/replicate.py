@@ -10,14 +10,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from paisctl.cluster.driver import Say, Task
+from paisctl.errors import PaisctlError
 from qdrant_driver import whole
 from qdrant_driver.api import QdrantError, path_of
 from qdrant_driver.nodes import Look, Nodes
-from qdrant_driver.shapes import parse_shard_map
+from qdrant_driver.shapes import ACTIVE, parse_shard_map
 from qdrant_driver.versions import parse_version
 
-_PATIENCE = 6 * 3600.0  # seconds for one shard: hundreds of gigabytes take hours
-_ATTEMPTS = 3
+_PATIENCE = 600.0  # seconds without a transfer; one that goes on may take hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,40 +64,47 @@ def method(look: Look, source: int, target: int) -> str:
 
 
 def copy(nodes: Nodes, wanted: Copy, say: Say) -> None:
-    """Copy a shard unless it is there, and wait until it is.
+    """Copy a shard unless it is there, and wait until it is, for as long as it is on its way.
 
     Raises:
-        QdrantError: it cannot be started, does not end well or takes too long.
+        QdrantError: nothing has moved for ten minutes.
     """
-    attempts = 0
-
-    def missing() -> str:
-        nonlocal attempts
-        with nodes.api(nodes.answering().device) as api:
-            view = parse_shard_map(api.get(path_of(wanted.collection, "cluster")))
-            states = {r.peer_id: r.state for r in view.by_shard.get(wanted.shard_id, [])}
-            moving = any(
-                each.shard_id == wanted.shard_id and each.target == wanted.target
-                for each in view.transfers
-            )
-            state = states.get(wanted.target)
-            if state == "Active" and not moving:
-                return ""
-            if not moving and state is None:
-                attempts += 1
-                if attempts <= _ATTEMPTS:
-                    api.post(path_of(wanted.collection, "cluster"), json=_operation(wanted))
-            return (
-                "it is being transferred"
-                if moving
-                else f"the new replica is {state or 'asked for'}"
-            )
-
     look = nodes.look()
-    source, target = look.device_of(wanted.source), look.device_of(wanted.target)
-    say(f"copying shard {wanted.shard_id} of {wanted.collection} {source} → {target}")
-    what = f"the copy of shard {wanted.shard_id} of {wanted.collection} to {target}"
-    nodes.wait(missing, _PATIENCE, what)
+    what = (
+        f"shard {wanted.shard_id} of {wanted.collection} "
+        f"{look.device_of(wanted.source)} → {look.device_of(wanted.target)}"
+    )
+    say(f"copying {what}")
+    moved = nodes.clock()
+    while True:
+        try:
+            missing, moves = _missing(nodes, wanted)
+        except PaisctlError as error:
+            missing, moves = error.message, False
+        if not missing:
+            return
+        if moves:
+            moved = nodes.clock()
+        elif nodes.clock() - moved > _PATIENCE:
+            raise QdrantError(f"copying {what} does not go on: {missing}")
+        nodes.sleep(2.0)
+
+
+def _missing(nodes: Nodes, wanted: Copy) -> tuple[str, bool]:
+    """What a copy still lacks, and whether it is on its way; starts it if it is not there at all."""
+    with nodes.api(nodes.answering().device) as api:
+        view = parse_shard_map(api.get(path_of(wanted.collection, "cluster")))
+        states = {each.peer_id: each.state for each in view.by_shard.get(wanted.shard_id, [])}
+        state = states.get(wanted.target)
+        if any(
+            each.shard_id == wanted.shard_id and each.target == wanted.target
+            for each in view.transfers
+        ):
+            return "it is on its way", True
+        if state is None:
+            api.post(path_of(wanted.collection, "cluster"), json=_operation(wanted))
+            return "it has been asked for", False
+        return ("" if state == ACTIVE else f"the replica is {state}"), False
 
 
 def _operation(wanted: Copy) -> dict[str, object]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from paisctl.cluster.driver import Task
 from paisctl.errors import PaisctlError
+from qdrant_driver.replicate import Copy, copy
 from tests.unit.qdrant_driver.members import Lab, MemoryJournal, lab, passes
 from tests.unit.standins.processes import eventually
 
@@ -154,6 +157,9 @@ def test_a_node_is_emptied_and_filled_again(running: Lab) -> None:
     node.kill()
     running.driver.dismiss(device, journal, running.say)
     running.driver.dismiss(device, journal, running.say)  # broke off, and again
+    assert running.driver.preflight(Task("v1.18.3"), {device}) == []
+    assert running.driver.before(device, Task("v1.18.3")) == []
+    assert running.driver.before("k6", Task("v1.18.3")) != []
     [aside] = [each for each in node.storage.iterdir() if each.name.startswith("aside-")]
     assert (aside / "raft_state.json").exists()
     node.start_and_wait()
@@ -175,3 +181,13 @@ def test_a_node_with_the_only_copy_is_not_emptied(running: Lab) -> None:
         running.driver.dismiss("m7-1", running.journal, running.say)
     assert (running.cluster["m7-1"].storage / "raft_state.json").exists()
     assert running.journal.get("rebuilt") is None
+
+
+def test_a_copy_that_does_not_go_on_is_given_up(running: Lab) -> None:
+    running.cluster.create_collection("single", replication_factor=1)
+    view = running.nodes.look().nodes["k6"].shards["single"].by_shard[0]
+    strange = Copy("single", 0, view[0].peer_id, 12345, "snapshot")  # there is no such peer
+    ticks = itertools.count(0.0, 300.0)
+    nodes = replace(running.nodes, clock=lambda: next(ticks))
+    with pytest.raises(PaisctlError, match=r"does not go on: .*12345"):
+        copy(nodes, strange, running.say)
