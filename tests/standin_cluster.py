@@ -100,8 +100,7 @@ class StandinCluster:
 
     def leader(self) -> StandinNode:
         """The member that leads; waits until one does."""
-        eventually(self._leaders)
-        return self._leaders()[0]
+        return eventually(self._leaders)[-1]
 
     def followers(self) -> list[StandinNode]:
         leader = self.leader()
@@ -134,7 +133,10 @@ class StandinCluster:
         )
 
     def _leaders(self) -> list[StandinNode]:
-        return [n for n in self.running if n.cluster()["raft_info"]["role"] == "Leader"]
+        """Who says that it leads, the one of the latest term last."""
+        views = [(node, node.cluster()) for node in self.running]
+        leading = [(node, view) for node, view in views if _leads(view)]
+        return [n for n, _ in sorted(leading, key=lambda each: each[1]["raft_info"]["term"])]
 
 
 def _leads(view: dict[str, Any]) -> bool:

@@ -21,15 +21,26 @@ TIMEOUT_SECONDS = 30
 
 @dataclass
 class Load:
-    """What clients have got so far; `drained` is the node that they leave alone."""
+    """What clients have got so far."""
 
     cluster: StandinCluster
     collection: str
-    drained: StandinNode | None = None
     acknowledged: list[int] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     requests: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _drained: StandinNode | None = None
+    _asked: list[StandinNode] = field(default_factory=list)
+
+    def drain(self, node: StandinNode) -> None:
+        """Send nothing more to `node`; returns when it has answered everything."""
+        with self._changed:
+            self._drained = node
+            self._changed.wait_for(lambda: node not in self._asked)
+
+    def undrain(self) -> None:
+        self._drained = None
 
     def missing_from(self, node: StandinNode) -> set[int]:
         """Acknowledged points that a scroll through `node` does not find."""
@@ -70,9 +81,14 @@ class Load:
         body: object,
         chance: random.Random,
     ) -> Any:
-        node = chance.choice([n for n in self.cluster.nodes if n is not self.drained])
-        self.requests += 1
+        with self._changed:
+            node = chance.choice([n for n in self.cluster.nodes if n is not self._drained])
+            self._asked.append(node)
+            self.requests += 1
         status, answer = connections.ask(node, method, path, body)
+        with self._changed:
+            self._asked.remove(node)
+            self._changed.notify_all()
         if status != http.HTTPStatus.OK:
             self.failures.append(f"{method} through {node.name}: {status} {answer!r}")
             return None

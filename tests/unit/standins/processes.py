@@ -13,11 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 import paisctl
+
+T = TypeVar("T")
 
 STANDINS = Path(paisctl.__file__).parent / "lab" / "assets" / "standins"
 DEADLINE_SECONDS = 10
@@ -41,13 +43,13 @@ def free_port() -> int:
     raise AssertionError
 
 
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait for `condition`; what it raises while a server is away counts as not yet."""
+def eventually(condition: Callable[[], T]) -> T:
+    """Wait for what `condition` gives; what it raises while a server is away counts as not yet."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
         try:
-            if condition():
-                return
+            if found := condition():
+                return found
         except httpx.TransportError:
             pass
         assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -161,8 +161,7 @@ def test_snapshots_are_kept_in_their_volume_until_they_are_deleted(
     node = cluster.nodes[0]
     accepted = node.send("POST", f"{ROOT}?wait=false")
     assert accepted.status_code == 202
-    eventually(lambda: node.result("GET", ROOT))
-    [description] = node.result("GET", ROOT)
+    [description] = eventually(lambda: node.result("GET", ROOT))
     node.restart()
     assert node.result("GET", ROOT) == [description]
     assert node.result("DELETE", f"{ROOT}/{description['name']}") is True

@@ -99,13 +99,12 @@ def test_a_rolling_restart_under_load_fails_no_request_and_loses_no_point(
 ) -> None:
     with load_on(cluster, "documents") as load:
         for node in [*cluster.followers(), cluster.leader()]:
-            load.drained = node
-            time.sleep(0.1)
+            load.drain(node)
             node.program.stop(end)
             time.sleep(0.2)
             node.restart(version="1.20.0")
             cluster.settle()
-            load.drained = None
+            load.undrain()
     cluster.settle()
     assert load.failures == []
     assert len(load.acknowledged) > 100
@@ -119,7 +118,7 @@ def test_writes_go_on_during_a_recovery_and_reach_the_recovering_replica(
     away = cluster.followers()[0]
     away.set_faults(recovery_seconds=1)
     with load_on(cluster, "documents") as load:
-        load.drained = away
+        load.drain(away)
         away.kill()
         eventually(lambda: "Dead" in states_of(cluster.leader(), away.peer_id))
         away.start()
