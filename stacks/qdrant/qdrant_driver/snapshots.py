@@ -84,12 +84,18 @@ def metadata(api: Api) -> dict[str, Any]:
 
 
 def keep_metadata(nodes: Nodes, journal: Journal) -> None:
-    """Keep what every node says about itself, once."""
+    """Keep what every node says about itself, once; the configurations of collections as one has them."""
     kept = dict(journal.get(METADATA, {}))
     for member in nodes.members:
         if member.device not in kept:
             with api_of(member) as api:
-                kept[member.device] = metadata(api)
+                found = metadata(api)
+            if kept:  # consensus keeps configurations equal, and the journal should stay small
+                found["collections"] = {
+                    name: {"cluster": each["cluster"]}
+                    for name, each in found["collections"].items()
+                }
+            kept[member.device] = found
     if kept != journal.get(METADATA, {}):
         journal.keep(METADATA, kept)
 

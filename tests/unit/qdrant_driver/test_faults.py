@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +18,13 @@ UPGRADE = Task("v1.19.0")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with lab(tmp_path_factory.mktemp("cluster")) as three:
         three.cluster.create_collection("documents")
-        three.cluster.settle()
         yield three
 
 
 @pytest.fixture
 def faulty(running: Lab) -> Iterator[Lab]:
+    if "documents" not in running.nodes.answering().shards:
+        running.cluster.create_collection("documents")
     yield running
     running.cluster["m7-1"].set_faults()
 
@@ -83,17 +83,18 @@ class Mortal(MemoryJournal):
 
 
 @pytest.mark.parametrize("keeps", range(1, 7))
-def test_preparing_may_break_off_after_anything_it_kept(tmp_path: Path, keeps: int) -> None:
-    journal = Mortal(left=keeps)
-    with lab(tmp_path) as three:
-        three.cluster.create_collection("documents", write_consistency_factor=2)
-        with pytest.raises(KeyboardInterrupt):
-            three.driver.prepare(UPGRADE, journal, three.say)
-        three.driver.prepare(UPGRADE, journal, three.say)
-        assert journal.get("write_consistency") == {"documents": {"was": 2, "set": 1}}
-        for node in three.cluster.nodes:
-            assert len(list((node.snapshots / "documents").glob("*.snapshot"))) == 1
-        assert three.driver.finish(UPGRADE, journal, three.say) == []
-        assert three.driver.finish(UPGRADE, journal, three.say) == []
-        view = three.nodes.answering(collections=True).collections["documents"]
-        assert view.write_consistency_factor == 2
+def test_preparing_may_break_off_after_anything_it_kept(running: Lab, keeps: int) -> None:
+    journal, name = Mortal(left=keeps), f"broken-off-{keeps}"
+    for existing in running.nodes.answering().shards:
+        running.cluster["k6"].result("DELETE", f"/collections/{existing}")
+    running.cluster.create_collection(name, write_consistency_factor=2)
+    with pytest.raises(KeyboardInterrupt):
+        running.driver.prepare(UPGRADE, journal, running.say)
+    running.driver.prepare(UPGRADE, journal, running.say)
+    assert journal.get("write_consistency") == {name: {"was": 2, "set": 1}}
+    for node in running.cluster.nodes:
+        assert len(list((node.snapshots / name).glob("*.snapshot"))) == 1
+    assert running.driver.finish(UPGRADE, journal, running.say) == []
+    assert running.driver.finish(UPGRADE, journal, running.say) == []
+    view = running.nodes.answering(collections=True).collections[name]
+    assert view.write_consistency_factor == 2

@@ -28,6 +28,23 @@ def running(tmp_path: Path) -> Iterator[Lab]:
         yield three
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("shared")) as three:
+        yield three
+
+
+@pytest.fixture
+def calm(shared: Lab) -> Iterator[Lab]:
+    """A cluster that is left as it was found; it has `documents` only."""
+    shared.cluster.create_collection("documents", write_consistency_factor=2)
+    yield replace(shared, journal=MemoryJournal(), said=[])
+    for node in shared.cluster.nodes:
+        node.set_faults()
+    for name in shared.nodes.answering().shards:
+        shared.cluster["k6"].result("DELETE", f"/collections/{name}")
+
+
 def factor(three: Lab) -> int:
     view = three.nodes.answering(collections=True)
     return view.collections["documents"].write_consistency_factor
@@ -67,31 +84,31 @@ def test_snapshots_are_made_once_and_verified(running: Lab) -> None:
     assert running.journal.get("snapshots") == kept
 
 
-def test_a_damaged_snapshot_stops_before_anything_is_changed(running: Lab) -> None:
-    running.cluster["m7-2"].set_faults(wrong_checksum=True)
+def test_a_damaged_snapshot_stops_before_anything_is_changed(calm: Lab) -> None:
+    calm.cluster["m7-2"].set_faults(wrong_checksum=True)
     with pytest.raises(PaisctlError, match=r"m7-2: snapshot .* of documents is damaged"):
-        running.driver.prepare(UPGRADE, running.journal, running.say)
-    assert factor(running) == 2
-    assert set(running.journal.get("snapshots")) == {"k6", "m7-1"}
+        calm.driver.prepare(UPGRADE, calm.journal, calm.say)
+    assert factor(calm) == 2
+    assert set(calm.journal.get("snapshots")) == {"k6", "m7-1"}
 
 
-def test_what_somebody_else_has_set_meanwhile_stays(running: Lab) -> None:
+def test_what_somebody_else_has_set_meanwhile_stays(calm: Lab) -> None:
     task = Task("v1.19.0", takes_snapshots=False)
-    running.cluster.create_collection("other", write_consistency_factor=3)
-    running.driver.prepare(task, running.journal, running.say)
-    assert running.journal.get("write_consistency")["other"] == {"was": 3, "set": 1}
+    calm.cluster.create_collection("other", write_consistency_factor=3)
+    calm.driver.prepare(task, calm.journal, calm.say)
+    assert calm.journal.get("write_consistency")["other"] == {"was": 3, "set": 1}
     change = {"params": {"write_consistency_factor": 4}}
-    running.cluster["k6"].result("PATCH", "/collections/other", change)
-    running.cluster["k6"].result("DELETE", "/collections/documents")
-    assert running.driver.finish(task, running.journal, running.say) == []
-    assert "other: somebody has set its write consistency factor to 4; it stays so" in running.said
-    assert any("documents has gone" in text for text in running.said)
+    calm.cluster["k6"].result("PATCH", "/collections/other", change)
+    calm.cluster["k6"].result("DELETE", "/collections/documents")
+    assert calm.driver.finish(task, calm.journal, calm.say) == []
+    assert "other: somebody has set its write consistency factor to 4; it stays so" in calm.said
+    assert any("documents has gone" in text for text in calm.said)
 
 
-def test_a_factor_that_was_recorded_but_not_set_yet_needs_no_putting_back(running: Lab) -> None:
-    running.journal.keep("write_consistency", {"documents": {"was": 2, "set": 1}})
-    assert running.driver.finish(UPGRADE, running.journal, running.say) == []
-    assert (factor(running), running.said) == (2, [])
+def test_a_factor_that_was_recorded_but_not_set_yet_needs_no_putting_back(calm: Lab) -> None:
+    calm.journal.keep("write_consistency", {"documents": {"was": 2, "set": 1}})
+    assert calm.driver.finish(UPGRADE, calm.journal, calm.say) == []
+    assert (factor(calm), calm.said) == (2, [])
 
 
 def test_what_cannot_be_put_back_is_said_and_kept(running: Lab) -> None:
@@ -103,20 +120,20 @@ def test_what_cannot_be_put_back_is_said_and_kept(running: Lab) -> None:
     assert running.journal.get("write_consistency")
 
 
-def test_shards_with_one_replica_get_a_second_one(running: Lab) -> None:
-    running.cluster.create_collection("single", replication_factor=1)
-    running.cluster.upsert("single", POINTS)
-    [obstacle] = running.driver.preflight(UPGRADE)
+def test_shards_with_one_replica_get_a_second_one(calm: Lab) -> None:
+    calm.cluster.create_collection("single", replication_factor=1)
+    calm.cluster.upsert("single", POINTS)
+    [obstacle] = calm.driver.preflight(UPGRADE)
     assert "single: shard 0, 1, 2 has no second replica" in obstacle.what
     assert obstacle.hint == "--replicate-first, or --accept-downtime single"
-    assert running.driver.preflight(Task("v1.19.0", accept_downtime=frozenset({"single"}))) == []
+    assert calm.driver.preflight(Task("v1.19.0", accept_downtime=frozenset({"single"}))) == []
     task = Task("v1.19.0", replicate_first=True, takes_snapshots=False)
-    assert running.driver.preflight(task) == []
-    running.driver.prepare(task, running.journal, running.say)
-    assert running.driver.preflight(UPGRADE) == []
-    view = running.nodes.answering(collections=True)
+    assert calm.driver.preflight(task) == []
+    calm.driver.prepare(task, calm.journal, calm.say)
+    assert calm.driver.preflight(UPGRADE) == []
+    view = calm.nodes.answering(collections=True)
     assert view.collections["single"].replication_factor == 2
-    assert running.driver.before("k6", UPGRADE) == []
+    assert calm.driver.before("k6", UPGRADE) == []
 
 
 def test_a_node_that_is_down_is_an_obstacle_unless_it_may_be(running: Lab) -> None:
@@ -183,11 +200,11 @@ def test_a_node_with_the_only_copy_is_not_emptied(running: Lab) -> None:
     assert running.journal.get("rebuilt") is None
 
 
-def test_a_copy_that_does_not_go_on_is_given_up(running: Lab) -> None:
-    running.cluster.create_collection("single", replication_factor=1)
-    view = running.nodes.look().nodes["k6"].shards["single"].by_shard[0]
+def test_a_copy_that_does_not_go_on_is_given_up(calm: Lab) -> None:
+    calm.cluster.create_collection("single", replication_factor=1)
+    view = calm.nodes.look().nodes["k6"].shards["single"].by_shard[0]
     strange = Copy("single", 0, view[0].peer_id, 12345, "snapshot")  # there is no such peer
     ticks = itertools.count(0.0, 300.0)
-    nodes = replace(running.nodes, clock=lambda: next(ticks))
+    nodes = replace(calm.nodes, clock=lambda: next(ticks))
     with pytest.raises(PaisctlError, match=r"does not go on: .*12345"):
-        copy(nodes, strange, running.say)
+        copy(nodes, strange, calm.say)
