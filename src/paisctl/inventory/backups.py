@@ -36,6 +36,7 @@ def _variable(name: str) -> str:
 
 Line = Annotated[str, AfterValidator(_one_line)]
 Variable = Annotated[str, AfterValidator(_variable)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
 
 class Store(Model):
@@ -60,7 +61,7 @@ class Keep(Model):
 class Schedule(Model):
     """When a device runs the backup by itself; `paisctl backup schedule` makes what it needs."""
 
-    at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+    at: TimeOfDay = Field(
         description='Time of day, by the clock of the device that runs it: "03:30"'
     )
     on: Name = Field(description="The device that runs it; paisctl has to be installed there")

@@ -125,7 +125,7 @@ def test_the_node_exporter_listens_on_the_device_itself(reference: RenderedFleet
     exporter = reference.service("rpi5-2", "node-exporter", "node-exporter")
     assert exporter["network_mode"] == exporter["pid"] == "host"
     assert "--web.listen-address=100.64.0.42:9100" in exporter["command"]
-    assert exporter["volumes"] == ["/:/host:ro"]
+    assert exporter["volumes"] == ["/:/host:ro", "../../metrics:/metrics:ro"]
 
 
 @pytest.mark.parametrize("stack", sorted(STACKS))

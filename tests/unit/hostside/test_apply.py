@@ -148,6 +148,7 @@ def test_only_the_manifest_and_the_audit_log_stay_beside_the_stacks(host: Host) 
         "audit.log",
         "generations",
         "manifest.json",
+        "metrics",
         "stacks",
     ]
     began, ended = map(json.loads, (host.root / "audit.log").read_text().splitlines())
@@ -446,7 +447,7 @@ def test_one_apply_at_a_time(host: Host) -> None:
         assert applied.result.problem == "it is being changed by ann@laptop (apply)"
         assert "paisctl unlock box" in applied.result.hint
         assert applied.outcomes == {"a": "skipped"}
-        assert sorted(path.name for path in host.root.iterdir()) == ["lock", "stacks"]
+        assert sorted(path.name for path in host.root.iterdir()) == ["lock", "metrics", "stacks"]
     assert lock.exists()
     assert apply(host, stack(COMPOSE)).outcomes == {"a": "applied"}
     assert not lock.exists()

@@ -27,8 +27,8 @@ def check_backups(
     for name, plan in fleet.inventory.backups.items():
         check = _Check(fleet, name, diagnostics)
         check.name_is_free()
-        check.stack(plan, catalog)
-        check.devices(plan, {each.device.name: each for each in graph.of_stack(plan.stack)})
+        if check.stack(plan, catalog):
+            check.devices(plan, {each.device.name: each for each in graph.of_stack(plan.stack)})
         check.store(plan, watched)
         check.schedule(plan)
         check.secrets(plan)
@@ -46,16 +46,19 @@ class _Check:
             hint = f"`paisctl backup {self.name}` means something else; take another name"
             self._error("reserved-name", message, hint=hint)
 
-    def stack(self, plan: BackupPlan, catalog: Catalog) -> None:
+    def stack(self, plan: BackupPlan, catalog: Catalog) -> bool:
+        """Check that it can be backed up; whether there is such a stack."""
         found = catalog.stacks.get(plan.stack)
         if found is None:
             if plan.stack not in catalog.broken:
                 hint = did_you_mean(plan.stack, catalog.stacks, "stacks")
                 self._error("unknown-stack", f"unknown stack `{plan.stack}`", "stack", hint=hint)
-        elif found.bundle.backup is None:
+            return False
+        if found.bundle.backup is None:
             message = f"the stack `{plan.stack}` does not say how it is backed up"
             hint = f"add `backup:` to {found.folder / 'bundle.yaml'}"
             self._error("no-backup", message, "stack", hint=hint)
+        return True
 
     def devices(self, plan: BackupPlan, running: Mapping[str, Instance]) -> None:
         for position, device in enumerate(plan.devices or ()):
