@@ -257,7 +257,7 @@ def _resume(context: typer.Context, name: str, wishes: Wishes) -> None:
             raise UsageError(f"the rollout is at {at}, not at {rebuild}")
         with _claims(scene) as claims:
             _refuse_moved(scene)
-            _refuse(name, scene.obstacles(record.task, record.begun))
+            _refuse(name, scene.obstacles(record.still_to_do, record.begun))
             _refuse(name, _images(scene, record.task))
             _carry_on(_engine(desired, scene, vault, claims, record), rebuild)
 

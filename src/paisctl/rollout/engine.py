@@ -23,6 +23,7 @@ from paisctl.rollout.hands import Failure, Hands
 from paisctl.rollout.memory import Place, remember
 from paisctl.rollout.record import Phase, Progress, Record
 
+_REBUILDING = "rebuilding"  # key of the journal: the member that is being emptied and filled
 _PATIENCE = 60.0  # seconds in which the others must be whole before the next member is touched
 
 
@@ -91,8 +92,9 @@ class Engine:
         try:
             self._write(progress=Progress.RUNNING, problem="")
             self.driver.prepare(self.record.task, self, self._say)
+            self._write(is_prepared=True)
             while remaining := self._in_order():
-                self._step(remaining[0], rebuild=rebuild == remaining[0])
+                self._step(remaining[0], rebuild=remaining[0] in (rebuild, self.get(_REBUILDING)))
                 if len(remaining) > 1:
                     self._settle()
             self._finish(Progress.DONE)
@@ -135,6 +137,7 @@ class Engine:
             self._drain(device)
         self._enter(device, Phase.CHANGING)
         if rebuild:
+            self.keep(_REBUILDING, device)
             self.watcher(Doing(device, "taking it out of the cluster, its data put aside"))
             self.driver.dismiss(device, self, self._say)
         restart = self.record.task.is_restart
@@ -143,6 +146,7 @@ class Engine:
         if rebuild:
             self.watcher(Doing(device, "filling it from the other members"))
             self.driver.refill(device, self, self._say)
+            self.keep(_REBUILDING, "")
         self._enter(device, Phase.CHECKING)
         self._pass_gates(device)
         use_again(self.balancers, device)

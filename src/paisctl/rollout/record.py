@@ -51,6 +51,7 @@ class Record:
         started: when, RFC 3339 in UTC.
         progress: how it is.
         members: how far it is with each member, by device, in the inventory's order.
+        is_prepared: whether what comes before the first member is done.
         problem: why it stopped.
         journal: what the stack's driver remembers.
     """
@@ -65,6 +66,7 @@ class Record:
     members: Mapping[str, Phase]
     sequence: int = 0
     progress: Progress = Progress.RUNNING
+    is_prepared: bool = False
     problem: str = ""
     journal: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,6 +85,13 @@ class Record:
         """The members that it was at: changed perhaps, but not done. At most one."""
         between = (Phase.DRAINING, Phase.CHANGING, Phase.CHECKING)
         return [device for device, phase in self.members.items() if phase in between]
+
+    @property
+    def still_to_do(self) -> Task:
+        """The task without what was prepared."""
+        return replace(
+            self.task, takes_snapshots=self.task.takes_snapshots and not self.is_prepared
+        )
 
     def with_phase(self, device: str, phase: Phase) -> Record:
         """The record with a member in another phase."""

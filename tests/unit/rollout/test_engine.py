@@ -219,7 +219,7 @@ def test_the_leader_is_asked_for_again_before_each_step(world: World) -> None:
 
 
 def events_of_a_rollout() -> int:
-    return 29
+    return 30
 
 
 def test_the_number_of_crashes_that_are_tried_is_that_of_all_events(world: World) -> None:
@@ -300,6 +300,28 @@ def test_a_member_is_rebuilt_by_the_others(world: World) -> None:
     assert is_rolled(world)
     rebuilt = world.log.index("dismiss c"), world.log.index("refill c")
     assert "change c" in world.log[slice(*rebuilt)]
+
+
+@pytest.mark.parametrize("moment", ["dismiss c", "change c", "refill c"])
+def test_a_rebuild_that_broke_off_is_gone_on_with(world: World, moment: str) -> None:
+    world.broken = {"c"}
+    stopped(world)
+    original = world.happens
+
+    def crash(what: str) -> None:
+        original(what)
+        if what == moment:
+            raise Crash
+
+    world.happens = crash  # type: ignore[method-assign]
+    assert world.stored is not None
+    with pytest.raises(Crash):
+        engine(world, world.stored).run(rebuild="c")
+    world.happens = original  # type: ignore[method-assign]
+    world.log.clear()
+    assert engine(world, world.stored).run() is None
+    assert "refill c" in world.log
+    assert is_rolled(world)
 
 
 def test_nobody_is_touched_while_another_one_is_not_whole(world: World) -> None:
