@@ -18,7 +18,7 @@ from paisctl.cluster.backup_driver import BackupDriver
 from paisctl.cluster.member import HostMember
 from paisctl.cluster.opening import open_members
 from paisctl.desired import HostSpec
-from paisctl.errors import HostError, PaisctlError
+from paisctl.errors import HostError, PaisctlError, UsageError
 from paisctl.events import Listener
 from paisctl.inventory.load import Fleet
 from paisctl.observed import HostState
@@ -111,6 +111,9 @@ def open_ground(
     instances = list(definition.instances) if asks_members else []
     at = definition.settings.store.device
     devices = list(dict.fromkeys([*(each.device.name for each in instances), at]))
+    for device in devices:
+        if device not in hosts:
+            raise UsageError(f"paisctl does not connect to {device}: it has `deploy: false`")
     targets = build_targets(fleet, hosts, devices)
     with open_members(instances, targets, vault, listener) as opened:
         transport, host = opened.targets[at].transport, opened.states[at]

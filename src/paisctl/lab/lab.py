@@ -76,7 +76,10 @@ class Lab:
         """
         selected = set(select(desired.fleet, devices))
         chosen = [name for name in desired.fleet.devices if name in selected]
-        wanted = {device: _images_of(desired.hosts[device]) for device in chosen}
+        wanted = {
+            device: _images_of(desired.hosts[device]) | _offsite_images(desired.fleet, device)
+            for device in chosen
+        }
         self._refuse_unavailable(wanted)
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         host_image = self._images.ensure(image for needs in wanted.values() for image in needs)
@@ -209,6 +212,15 @@ def _images_of(host: HostSpec) -> dict[ServiceImage, str]:
         replacement(service.image): stack.name
         for stack in host.stacks.values()
         for service in stack.services.values()
+    }
+
+
+def _offsite_images(fleet: Fleet, device: str) -> dict[ServiceImage, str]:
+    """The images that a host runs to copy backups off-site, each with the stack backed up."""
+    return {
+        replacement(backup.offsite.image): backup.stack
+        for backup in fleet.inventory.backups.values()
+        if backup.offsite and backup.store.device == device
     }
 
 

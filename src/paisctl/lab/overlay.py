@@ -51,10 +51,17 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
                 # A digest pins upstream's image. Only here can each device have another tag.
                 own = devices[device].setdefault("stacks", {}).setdefault(stack, {"images": {}})
                 own["images"][name] = {"tag": image.tag}
+    backups = {
+        name: {"offsite": {"image": image.reference}}
+        for name, backup in desired.fleet.inventory.backups.items()
+        if backup.offsite
+        and (image := replacement(backup.offsite.image)).reference != backup.offsite.image
+    }
     secrets_file = str(directory / SECRETS_FILE)
     return {
         "tailnet": {"policy": False},
         "secrets_file": secrets_file,
+        "backups": backups,
         "devices": devices,
         "stacks": stacks,
     }

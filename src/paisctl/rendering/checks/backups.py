@@ -81,8 +81,11 @@ class _Check:
             self._unknown_device(store, *at)
             return
         if not device.device.deploy:
-            message = f"paisctl does not reach {store}: it has `deploy: false`"
-            self._error("not-deployed", message, *at, hint="take another device, or set it true")
+            # Not an error: a rehearsal may leave it out. The command says so then.
+            message = (
+                f"`{self.name}` cannot be made: paisctl does not reach {store} (`deploy: false`)"
+            )
+            self._warning("backup-unreachable", message, *at, hint="take another device, or set it")
             return
         mount = network_mount(device, plan.store.path)
         if mount:
