@@ -74,6 +74,14 @@ def _peers(look: Look, view: ClusterView, away: Collection[str]) -> list[tuple[s
 
 
 def _failures(look: Look, view: ClusterView, away: Collection[str]) -> list[tuple[str, str]]:
+    """Whom the leader cannot reach.
+
+    It sends to all peers all the time. A follower sends to the leader only, but for elections, so that
+    what it has noted about another follower may be of long ago (qdrant src/consensus.rs: an entry goes
+    with the next message that arrives).
+    """
+    if view.peer_id != view.leader:
+        return []
     return [
         (
             f"it cannot reach {look.device_at(uri)}" + (f": {error}" if error else ""),

@@ -47,10 +47,6 @@ def answer(path: str, **changes: Any) -> dict[str, Any]:
             answer("/cluster", consensus_thread_status={"last_update": "2026-11-22T20:00:00Z"}),
             "its consensus stands still since 2026-11-22T20:00:00Z",
         ),
-        (
-            answer("/cluster", message_send_failures={"http://k6:6335/": {"count": 1}}),
-            "it cannot reach http://k6:6335",
-        ),
         (answer("/cluster", status="disabled"), "QDRANT__CLUSTER__ENABLED is not true there"),
         (answer("/collections/documents", status="red"), "documents is red"),
         (
