@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from functools import partial
 
 from paisctl.cluster.backup_driver import Kept, Kind, Piece, Replacement, Stored
@@ -87,10 +88,11 @@ class DumpDriver:
         dump = self._dumps[piece.name]
         channel = self._members[piece.device].open(dump.service, dump.restore or [])
         printed = start_thread(lambda each: each.read(), channel)
-        for chunk in stored.chunks(piece):
-            if printed.done():
-                break
-            channel.write(chunk)
+        with closing(stored.chunks(piece)) as chunks:
+            for chunk in chunks:
+                if printed.done():
+                    break
+                channel.write(chunk)
         channel.close_stdin()
         last = printed.result().decode("utf-8", "replace").strip().rpartition("\n")[2]
         if status := channel.wait():
@@ -100,9 +102,13 @@ class DumpDriver:
 
 def _output(member: Member, dump: Dump) -> Generator[bytes]:
     channel = member.open(dump.service, dump.command)
-    channel.close_stdin()
-    while chunk := channel.read_up_to(_CHUNK):
-        yield chunk
+    try:
+        channel.close_stdin()
+        while chunk := channel.read_up_to(_CHUNK):
+            yield chunk
+    except GeneratorExit:
+        channel.close()
+        raise
     if status := channel.wait():
         why = _last_line(channel.stderr) or f"exit status {status}"
         raise HostError(f"{dump.command[0]} in {dump.service} failed: {why}")

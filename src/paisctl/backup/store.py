@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -146,7 +146,7 @@ class Store:
             raise HostError(f"{self.device} has no program that computes SHA-256")
         return Written(int(size), found[0])
 
-    def chunks(self, path: str) -> Iterator[bytes]:
+    def chunks(self, path: str) -> Generator[bytes]:
         """The content of a file."""
         return self._output('cat "$1"', self._at(path))
 
@@ -177,11 +177,15 @@ class Store:
         done = self._transport.run(_command(script, *arguments))
         return checked(done, f"{self.device}: {what}")
 
-    def _output(self, script: str, path: str, *arguments: str) -> Iterator[bytes]:
+    def _output(self, script: str, path: str, *arguments: str) -> Generator[bytes]:
         channel = self._transport.open(_command(script, path, *arguments))
-        channel.close_stdin()
-        while chunk := channel.read_up_to(_CHUNK):
-            yield chunk
+        try:
+            channel.close_stdin()
+            while chunk := channel.read_up_to(_CHUNK):
+                yield chunk
+        except GeneratorExit:
+            channel.close()
+            raise
         if channel.wait():
             raise HostError(f"{self.device}: {path} cannot be read: {_words(channel)}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from paisctl.backup.manifest import Backup
@@ -40,7 +40,7 @@ class StoredBackup:
         """Where a file is, relative to the store."""
         return f"{self._directory}/{piece.path}"
 
-    def chunks(self, piece: Kept) -> Iterator[bytes]:
+    def chunks(self, piece: Kept) -> Generator[bytes]:
         return self.store.chunks(self.at(piece))
 
     def json(self, piece: Kept) -> Any:

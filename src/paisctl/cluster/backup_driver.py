@@ -7,7 +7,7 @@ whose data is the output of a command declare the command instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -65,7 +65,7 @@ class Stored(Protocol):
     def versions(self) -> Mapping[str, str]:
         """The version of the software that each device had."""
 
-    def chunks(self, piece: Kept) -> Iterator[bytes]:
+    def chunks(self, piece: Kept) -> Generator[bytes]:
         """The content of a file."""
 
     def json(self, piece: Kept) -> Any:

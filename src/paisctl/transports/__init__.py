@@ -79,6 +79,9 @@ class Channel(Protocol):
             ConnectionLost: the connection went away before the command's exit status came.
         """
 
+    def close(self) -> None:
+        """Leave a command that is not to be listened to any more; instead of `wait`."""
+
     @property
     def stderr(self) -> bytes:
         """What the command printed on stderr; complete after `wait`."""

@@ -92,6 +92,9 @@ class FakeChannel:
             raise self._reply.error
         return self._reply.exit_status
 
+    def close(self) -> None:
+        """Nothing runs."""
+
     @property
     def stderr(self) -> bytes:
         return self._reply.stderr

@@ -105,6 +105,10 @@ class LocalChannel:
         self._stderr_stream.close()
         return exit_status
 
+    def close(self) -> None:
+        self._process.kill()
+        self.wait()
+
     @property
     def stderr(self) -> bytes:
         return self._stderr.result()

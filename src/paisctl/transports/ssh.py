@@ -104,6 +104,9 @@ class SshChannel:
         self._channel.close()
         return exit_status
 
+    def close(self) -> None:
+        self._channel.close()
+
     @property
     def stderr(self) -> bytes:
         return self._stderr.result()
