@@ -33,8 +33,9 @@ def knowledge(rolling_lab: Knowledge, tmp_path: Path) -> Knowledge:
     rolling_lab.forget_rollouts()
     rolling_lab.mend()
     until(rolling_lab.is_whole, 120)
-    newest = {version: node for node, version in sorted(rolling_lab.versions().items())}
-    if set(newest) != {rolling_lab.version}:
+    versions = sorted(rolling_lab.versions().values(), key=lambda v: int(v.rpartition(".")[2]))
+    rolling_lab.patch = int(versions[-1].rpartition(".")[2])
+    if versions[0] != versions[-1]:  # a rollout was aborted
         overlay = rolling_lab.overlay(tmp_path, rolling_lab.version)
         for node in NODES:
             apply(rolling_lab.lab, node, "--stack", "qdrant", overlay=overlay)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.faults.harness.controller import Controller
 from tests.e2e.rehearsal import Completed
-from tests.e2e.rollouts.knowledge import COLLECTION, NODES, QDRANT, Knowledge
+from tests.e2e.rollouts.knowledge import COLLECTION, NODES, Knowledge
 
 
 def roll(knowledge: Knowledge, overlay: Path, *options: str) -> Completed:
@@ -51,7 +49,7 @@ def test_a_node_that_died_before_it_touched_its_data_is_put_back(
     assert knowledge.drained() == set()
 
 
-def test_a_node_that_touched_its_data_is_mended_and_gone_on_with(
+def test_a_node_that_touched_its_data_is_not_put_back_but_filled_by_the_others(
     knowledge: Knowledge, tmp_path: Path
 ) -> None:
     knowledge.create(write_consistency_factor=2)
@@ -66,28 +64,11 @@ def test_a_node_that_touched_its_data_is_mended_and_gone_on_with(
     refused = roll(knowledge, overlay, "abort", "--put-back", node, "--yes")
     assert refused.returncode == 1
     assert "is not taken back" in refused.stderr
-    knowledge.fault(node)
-    done = roll(knowledge, overlay, "resume", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert set(knowledge.versions().values()) == {knowledge.version}
-    assert knowledge.write_factor() == 2
-    for each in NODES:
-        assert knowledge.points(each) == there
-
-
-def test_a_hopeless_node_is_emptied_and_filled_by_the_others(
-    knowledge: Knowledge, tmp_path: Path
-) -> None:
-    knowledge.create(write_consistency_factor=2)
-    there, node = knowledge.put(100), follower(knowledge)
-    overlay = knowledge.next_version(tmp_path)
-    new = knowledge.version.removeprefix("v")
-    knowledge.fault(node, dies_at_start={"from": new, "touched": True})
-    assert roll(knowledge, overlay, "--yes").returncode == 1
     done = roll(knowledge, overlay, "resume", "--rebuild-node", node, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(knowledge.versions().values()) == {knowledge.version}
     assert knowledge.is_whole()
+    assert knowledge.write_factor() == 2
     for each in NODES:
         assert knowledge.points(each) == there
     kept = f"find /var/lib/docker/volumes/qdrant_storage/_data -path '*{COLLECTION}*' -type d"
@@ -124,32 +105,35 @@ def test_slow_ones_are_waited_for(knowledge: Knowledge, tmp_path: Path) -> None:
         assert set(load.acknowledged) <= knowledge.points(each)
 
 
-KILLED_AT = [
-    "snapshot",
-    "write_consistency_factor",
-    ": draining",
-    ": changing",
-    "recreate qdrant",
-    "wait for qdrant",
-    ": checking",
-    "gate replicas",
-    "resting",
+MOMENTS = [
+    ("snapshot", signal.SIGKILL),
+    ("write consistency factor", signal.SIGKILL),
+    (": draining", signal.SIGKILL),
+    (": changing", signal.SIGKILL),
+    ("recreate qdrant", signal.SIGINT),
+    ("wait for qdrant", signal.SIGKILL),
+    (": checking", signal.SIGKILL),
+    ("gate replicas", signal.SIGKILL),
+    ("resting", signal.SIGKILL),
 ]
 
 
-@pytest.mark.parametrize("moment", KILLED_AT)
-def test_a_killed_paisctl_is_gone_on_with(
-    knowledge: Knowledge, tmp_path: Path, moment: str
-) -> None:
+def test_whenever_paisctl_ends_it_is_gone_on_with(knowledge: Knowledge, tmp_path: Path) -> None:
     """By another laptop as well as by this one: all that is known is on the hosts."""
     knowledge.create(write_consistency_factor=2)
     overlay = knowledge.next_version(tmp_path)
+    step = "start"
     with knowledge.clients(tmp_path) as end:
-        with Controller(knowledge.lab, "rollout", "knowledge", "--yes", overlay=overlay) as rolled:
-            assert rolled.wait_for(moment), rolled.said
-            rolled.kill()
-        status = roll(knowledge, overlay, "status")
-        assert "broke off" in status.stdout, status.stdout
+        for moment, number in MOMENTS:
+            with Controller(
+                knowledge.lab, "rollout", "knowledge", step, "--yes", overlay=overlay
+            ) as rolled:
+                assert rolled.wait_for(moment), rolled.said
+                rolled.kill(number)
+                assert rolled.end() == (130 if number is signal.SIGINT else -number), rolled.said
+            status = roll(knowledge, overlay, "status")
+            assert "next: paisctl rollout knowledge resume" in status.stdout, status.stdout
+            step = "resume"
         done = roll(knowledge, overlay, "resume", "--yes")
         load = end()
     assert done.returncode == 0, done.stdout + done.stderr
@@ -173,21 +157,4 @@ def test_an_aborted_one_leaves_nothing_of_itself(knowledge: Knowledge, tmp_path:
     assert (knowledge.write_factor(), knowledge.drained()) == (2, set())
     on = roll(knowledge, overlay, "--yes")
     assert on.returncode == 0, on.stdout + on.stderr
-    assert set(knowledge.versions().values()) == {knowledge.version}
-
-
-def test_ctrl_c_ends_the_step_it_is_in_and_resume_goes_on(
-    knowledge: Knowledge, tmp_path: Path
-) -> None:
-    knowledge.create()
-    overlay = knowledge.next_version(tmp_path)
-    with Controller(knowledge.lab, "rollout", "knowledge", "--yes", overlay=overlay) as rolled:
-        assert rolled.wait_for("recreate qdrant"), rolled.said
-        rolled.kill(signal.SIGINT)
-        assert rolled.end() == 130, rolled.said
-    assert "paisctl rollout knowledge resume" in rolled.said
-    for node in NODES:
-        assert knowledge.lab.containers(node)[QDRANT]["State"]["Running"]
-    done = roll(knowledge, overlay, "resume", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
     assert set(knowledge.versions().values()) == {knowledge.version}
