@@ -48,6 +48,13 @@ class LocalMember:
     def beside(self, service: str, command: Sequence[str]) -> Completed:
         return self.run(service, command)
 
+    def inspect(self, service: str) -> dict[str, Any]:
+        return {"Name": service}
+
+    def stop(self, service: str) -> None:
+        assert self.node is not None, service
+        self.node.stop()
+
     def on_host(self, command: str, stdin: bytes = b"") -> Completed:
         return LocalTransport().run(command, stdin)
 
