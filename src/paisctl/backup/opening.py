@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from paisctl.backup.definition import Definition
 from paisctl.backup.events import Noted, Watcher
@@ -25,6 +26,8 @@ from paisctl.observed import HostState
 from paisctl.secrets import Vault
 from paisctl.targets import build_targets
 from paisctl.transports import Transport
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -178,21 +181,31 @@ def run(ground: Ground, watcher: Watcher, *, offsite: bool) -> Outcome:
         watcher(Noted(text))
 
     problems: list[PaisctlError] = []
+    definition = ground.definition
+    backup = _tried(problems, lambda: ground.making(watcher).run())
     removed: list[str] = []
-    definition, backup = ground.definition, None
-    try:
-        backup = ground.making(watcher).run()
-        removed = prune(definition, ground.store, datetime.now(UTC))
-        if offsite and (restic := ground.restic):
-            restic.copy(backup, definition.settings.keep, say)
-    except PaisctlError as error:
-        problems.append(error)
+    if backup is not None:
+        too_old = _tried(problems, lambda: prune(definition, ground.store, datetime.now(UTC)))
+        removed = too_old or []
+        if offsite:
+            _tried(problems, lambda: _copy_offsite(ground, backup, say))
     outcome = Outcome(backup, tuple(removed), tuple(problems))
+    _tried(problems, lambda: _publish(ground, succeeded=outcome.succeeded))
+    return Outcome(backup, tuple(removed), tuple(problems))
+
+
+def _tried(problems: list[PaisctlError], step: Callable[[], T]) -> T | None:
+    """What a step gives; None when it failed, which is one more problem then."""
     try:
-        _publish(ground, succeeded=outcome.succeeded)
+        return step()
     except PaisctlError as error:
         problems.append(error)
-    return Outcome(backup, tuple(removed), tuple(problems))
+        return None
+
+
+def _copy_offsite(ground: Ground, backup: Backup, say: Callable[[str], None]) -> None:
+    if restic := ground.restic:
+        restic.copy(backup, ground.definition.settings.keep, say)
 
 
 def _publish(ground: Ground, *, succeeded: bool) -> None:

@@ -7,12 +7,15 @@ shard as often as it has replicas.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import quote
+
+import httpx
 
 from paisctl.cluster.backup_driver import Kept, Piece, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
@@ -21,9 +24,9 @@ from qdrant_driver.api import SNAPSHOT_TIMEOUT, Api, QdrantError, path_of
 from qdrant_driver.nodes import Nodes
 from qdrant_driver.restore import Restoring
 from qdrant_driver.shapes import (
+    ShardMap,
     SnapshotInfo,
     parse_aliases,
-    parse_collection,
     parse_collections,
     parse_shard_map,
     parse_snapshot,
@@ -31,6 +34,7 @@ from qdrant_driver.shapes import (
 from qdrant_driver.stored import AROUND, CONFIG
 
 _CHUNK = 1 << 18
+_LONGEST = 150  # characters of a file's name that are the collection's
 
 
 class Backups:
@@ -51,19 +55,17 @@ class Backups:
 
     def pieces(self, device: str, only: Collection[str] = ()) -> Generator[Piece]:
         with self._nodes.api(device) as api:
-            names = [
-                name
-                for name in parse_collections(api.get("/collections"))
-                if not only or name in only
-            ]
+            found = parse_collections(api.get("/collections"))
+            wanted = [name for name in found if not only or name in only]
+            views = {name: view for name in wanted if (view := _around(api, name))}
             around = {
                 "version": api.version(),
                 "cluster": api.get("/cluster"),
                 "aliases": parse_aliases(api.get("/aliases")),
-                "collections": {name: _around(api, name) for name in names},
+                "collections": views,
             }
             yield _json_piece(AROUND, around)
-            for name in names:
+            for name in views:
                 yield from _snapshot(api, name)
 
     def check(self, stored: Stored, piece: Kept) -> None:
@@ -90,9 +92,21 @@ class Backups:
         return Restoring(self._nodes, stored, self._hold)
 
 
-def _around(api: Api, name: str) -> dict[str, Any]:
+def _around(api: Api, name: str) -> dict[str, Any] | None:
     """What is to be known of a collection beside its points; as it came, for whoever reads it."""
-    return {"info": api.get(path_of(name)), "shards": api.get(path_of(name, "cluster"))}
+    info = _unless_deleted(lambda: api.get(path_of(name)))
+    shards = _unless_deleted(lambda: api.get(path_of(name, "cluster")))
+    return {"info": info, "shards": shards} if info and shards else None
+
+
+def _unless_deleted(ask: Callable[[], Any]) -> Any:
+    """An answer; None when the collection was deleted since it was listed."""
+    try:
+        return ask()
+    except QdrantError as error:
+        if error.status != httpx.codes.NOT_FOUND:
+            raise
+        return None
 
 
 def _json_piece(path: str, value: Any) -> Piece:
@@ -106,17 +120,13 @@ def _json_piece(path: str, value: Any) -> Piece:
 
 def _snapshot(api: Api, name: str) -> Generator[Piece]:
     """Make a snapshot of a collection on a node, hand it on, and remove it from the node."""
-    shards = parse_shard_map(api.get(path_of(name, "cluster")))
-    local = [each for each in shards.replicas if each.peer_id == shards.peer_id]
-    if not local:
+    seen = _unless_deleted(lambda: api.get(path_of(name, "cluster")))
+    if seen is None or not (about := _about(api, name, parse_shard_map(seen))):
         return
-    about = {
-        "collection": name,
-        "shards": [each.shard_id for each in local if each.is_active],
-        "stale": [each.shard_id for each in local if not each.is_active],
-        "points": _count(api, name),
-    }
-    made = api.post(path_of(name, "snapshots"), params={"wait": True}, timeout=SNAPSHOT_TIMEOUT)
+    make, options = path_of(name, "snapshots"), {"wait": True}
+    made = _unless_deleted(lambda: api.post(make, params=options, timeout=SNAPSHOT_TIMEOUT))
+    if made is None:
+        return
     snapshot = parse_snapshot(made)
     path = path_of(name, "snapshots", snapshot.name)
     is_kept = False
@@ -130,17 +140,39 @@ def _snapshot(api: Api, name: str) -> Generator[Piece]:
     api.delete(path, SNAPSHOT_TIMEOUT)
 
 
+def _about(api: Api, name: str, shards: ShardMap) -> dict[str, Any]:
+    """What has to be known to bring a node's share of a collection back; nothing if it has none."""
+    local = [each for each in shards.replicas if each.peer_id == shards.peer_id]
+    if not local:
+        return {}
+    return {
+        "collection": name,
+        "shards": [each.shard_id for each in local if each.is_active],
+        "stale": [each.shard_id for each in local if not each.is_active],
+        "points": _count(api, name),
+    }
+
+
 def _snapshot_piece(
     api: Api, path: str, name: str, snapshot: SnapshotInfo, about: dict[str, Any]
 ) -> Piece:
     return Piece(
-        f"{quote(name, safe='')}.snapshot",
+        f"{file_name(name)}.snapshot",
         "tar",
         partial(_download, api, path),
         snapshot.size,
         snapshot.checksum,
         about | {"created": snapshot.created},
     )
+
+
+def file_name(collection: str) -> str:
+    """A name for a collection's file that any file system takes, and keeps apart from all others."""
+    quoted = quote(collection, safe="")
+    if quoted == quoted.lower() and len(quoted) <= _LONGEST:
+        return quoted
+    # A Mac takes `Notes` and `notes` for one name.
+    return f"{quoted[:_LONGEST]}-{hashlib.sha256(collection.encode()).hexdigest()[:12]}"
 
 
 def _download(api: Api, path: str) -> Generator[bytes]:
@@ -153,4 +185,4 @@ def _count(api: Api, name: str) -> int | None:
     try:
         return int(api.post(path_of(name, "points", "count"), {"exact": True})["count"])
     except (QdrantError, KeyError, TypeError):
-        return parse_collection(api.get(path_of(name))).points
+        return None

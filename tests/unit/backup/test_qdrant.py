@@ -18,7 +18,7 @@ from paisctl.backup.stored import StoredBackup
 from paisctl.errors import HostError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
-from qdrant_driver.backups import Backups
+from qdrant_driver.backups import Backups, file_name
 from tests.standin_cluster import StandinCluster, StandinNode, standin_cluster
 
 from .places import Watched, instances, members_of, store_at
@@ -253,3 +253,21 @@ def test_nothing_at_all_is_no_backup(cluster: StandinCluster, tmp_path: Path) ->
     with pytest.raises(HostError, match="nothing could be backed up"):
         back_up(cluster, tmp_path / "nas", dict.fromkeys(("k6", "m7-1", "m7-2"), "off"))
     assert list((tmp_path / "nas").iterdir()) == []
+
+
+def test_a_collection_that_is_deleted_meanwhile_is_no_failure(
+    cluster: StandinCluster,
+) -> None:
+    cluster.create_collection("brief")
+    with closing(Backups(members_of(cluster)).pieces("k6")) as pieces:
+        assert next(pieces).path == "cluster.json"
+        cluster.nodes[0].result("DELETE", "/collections/brief")
+        assert [piece.path for piece in pieces] == ["documents.snapshot"]
+
+
+def test_collections_whose_names_a_mac_takes_for_one_have_two_files() -> None:
+    names = ["notes", "Notes", "a/b", "A/b", "é" * 80, "é" * 80 + "x", "..", "x" * 255]
+    files = [file_name(name) for name in names]
+    assert len({file.lower() for file in files}) == len(names)
+    assert all("/" not in file and len(file) < 200 for file in files)
+    assert files[0] == "notes"

@@ -117,3 +117,28 @@ def test_archives_are_opened_on_the_store(tmp_path: Path) -> None:
     store.write("a.tar", [packed.getvalue()[:600]])
     with pytest.raises(HostError, match="cannot be read"):
         store.member("a.tar", "other")
+
+
+def test_busybox_is_enough(tmp_path: Path) -> None:
+    busybox = shutil.which("busybox")
+    assert busybox, "busybox is needed for this test"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "cat", "mkdir", "mv", "rm", "sync", "wc", "sha256sum", "tar", "gzip"):
+        (programs / name).symlink_to(busybox)
+    store = Store(LocalTransport({"PATH": str(programs)}), "nas", str(tmp_path / "nas"))
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("config.json")
+        member.size = 2
+        archive.addfile(member, io.BytesIO(b"{}"))
+    partial = store.begin(STAMP, "ours")
+    written = store.write(f"{partial}/k6/a.tar", [packed.getvalue()])
+    assert store.digest(f"{partial}/k6/a.tar") == written
+    store.write(f"{partial}/manifest.json", [b"{}"])
+    store.finish(STAMP)
+    assert store.manifests() == {STAMP: "{}"}
+    assert store.member(f"{STAMP}/k6/a.tar", "config.json") == b"{}"
+    assert store.members(f"{STAMP}/k6/a.tar") == ["config.json"]
+    store.remove(STAMP)
+    assert store.manifests() == {}
