@@ -4,19 +4,22 @@ A node that takes a snapshot with `priority=snapshot` has the shards in it from 
 replicas of them are set Dead and filled again from it, or removed where there are too many; a collection
 that is missing is made from the snapshot's configuration; vectors and the number of shards have to be
 those of one that exists (qdrant lib/storage/src/content_manager/snapshots/recover.rs). So every shard is
-brought back once, and its other replicas follow.
+brought back once, and its other replicas follow. What was uploaded stays in the node's snapshots
+(src/actix/api/snapshot_api.rs, do_save_uploaded_snapshot) until it is deleted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+
+import httpx
 
 from paisctl.cluster.backup_driver import Kept, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
 from qdrant_driver import whole
-from qdrant_driver.api import Api, path_of
+from qdrant_driver.api import SNAPSHOT_TIMEOUT, Api, QdrantError, path_of
 from qdrant_driver.nodes import Look, Nodes
 from qdrant_driver.shapes import CollectionView, parse_aliases
 from qdrant_driver.stored import StoredCollection, collections_in
@@ -112,19 +115,32 @@ class Restoring:
         for piece in replacement.pieces:
             say(f"{piece.device}: takes {name}, {len(piece.about['shards'])} shards")
             with self._nodes.api(piece.device) as api:
+                self._upload(api, name, piece, say)
+            say(f"{name}: waits until all replicas have it")
+            self._nodes.wait(self._unsettled(name), _PATIENCE, f"all replicas of {name} Active")
+        self._put_aliases(collections_in(self._stored, [name])[name], say)
+        return f"{self._count(name)} points"
+
+    def _upload(self, api: Api, name: str, piece: Kept, say: Say) -> None:
+        """Have a node take a snapshot, and remove the file of it, which Qdrant keeps among its own."""
+        file = f"restore-{piece.sha256[:16]}.snapshot"
+        try:
+            with closing(self._stored.chunks(piece)) as chunks:
                 api.upload(
                     path_of(name, "snapshots", "upload"),
-                    piece.name,
-                    self._stored.chunks(piece),
+                    file,
+                    chunks,
                     piece.size,
                     priority="snapshot",
                     wait=True,
                     checksum=piece.sha256,
                 )
-            say(f"{name}: waits until all replicas have it")
-            self._nodes.wait(self._unsettled(name), _PATIENCE, f"all replicas of {name} Active")
-        self._put_aliases(collections_in(self._stored, [name])[name], say)
-        return f"{self._count(name)} points"
+        finally:
+            try:
+                api.delete(path_of(name, "snapshots", file), SNAPSHOT_TIMEOUT)
+            except QdrantError as error:
+                if error.status != httpx.codes.NOT_FOUND:
+                    say(f"{piece.device}: {file} stays among its snapshots: {error.message}")
 
     def _unsettled(self, name: str) -> Callable[[], str]:
         """Says what is not whole yet, until all has been whole for a while."""

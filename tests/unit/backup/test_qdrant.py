@@ -123,6 +123,8 @@ def test_a_destroyed_collection_comes_back_with_its_aliases(
     assert restore(cluster, stored) == ["60 points"]
     assert [points_of(node) for node in cluster.nodes] == [before] * 3
     assert aliases_of(cluster.nodes[2]) == {"docs": "documents"}
+    for node in cluster.nodes:
+        assert node.result("GET", "/collections/documents/snapshots") == []
 
 
 def test_what_was_written_since_is_replaced(cluster: StandinCluster, tmp_path: Path) -> None:
