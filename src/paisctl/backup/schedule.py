@@ -40,8 +40,6 @@ def _systemd(name: str, at: str, command: str) -> Scheduled:
     unit = f"paisctl-backup-{name}"
     service = f"""[Unit]
 Description=paisctl backup {name}
-Wants=network-online.target
-After=network-online.target
 
 [Service]
 Type=oneshot
