@@ -16,6 +16,8 @@ from paisctl.errors import PaisctlError
 TIMEOUT = 60.0  # seconds; Qdrant itself waits 10 s for consensus
 SNAPSHOT_TIMEOUT = 1800.0  # seconds; making or taking one copies the whole collection
 _CONNECT_TIMEOUT = 10.0
+# It compresses whatever a client takes compressed, files too (qdrant src/actix/mod.rs, Compress).
+_AS_IT_IS = {"accept-encoding": "identity"}
 _LONGEST = 300  # characters of a text that is no JSON
 
 
@@ -105,7 +107,7 @@ class Api:
         asked = f"GET {path}"
         try:
             with self._client.stream(
-                "GET", path, headers=self._headers, timeout=_limit(timeout)
+                "GET", path, headers=self._headers | _AS_IT_IS, timeout=_limit(timeout)
             ) as answer:
                 if answer.is_error:
                     answer.read()

@@ -176,8 +176,8 @@ def file_name(collection: str) -> str:
 
 
 def _download(api: Api, path: str) -> Generator[bytes]:
-    with api.stream(path) as answer:
-        yield from answer.iter_raw(_CHUNK)
+    with api.stream(path) as answer:  # unpacked, should it come compressed after all
+        yield from answer.iter_bytes(_CHUNK)
 
 
 def _count(api: Api, name: str) -> int | None:

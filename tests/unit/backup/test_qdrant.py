@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from paisctl.backup.definition import Definition
@@ -18,7 +20,8 @@ from paisctl.backup.stored import StoredBackup
 from paisctl.errors import HostError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
-from qdrant_driver.backups import Backups, file_name
+from qdrant_driver.api import Api
+from qdrant_driver.backups import Backups, _download, file_name
 from tests.standin_cluster import StandinCluster, StandinNode, standin_cluster
 
 from .places import Watched, instances, members_of, store_at
@@ -273,3 +276,18 @@ def test_collections_whose_names_a_mac_takes_for_one_have_two_files() -> None:
     assert len({file.lower() for file in files}) == len(names)
     assert all("/" not in file and len(file) < 200 for file in files)
     assert files[0] == "notes"
+
+
+def test_a_snapshot_is_taken_as_it_is_not_as_it_is_sent() -> None:
+    """Qdrant compresses what it sends to whoever takes that, snapshots too."""
+    content = b"snapshot" * 1000
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        packed = gzip.compress(content)
+        return httpx.Response(200, content=packed, headers={"content-encoding": "gzip"})
+
+    with httpx.Client(base_url="http://k6", transport=httpx.MockTransport(answer)) as client:
+        assert b"".join(_download(Api(client, "", "k6"), "/collections/a/snapshots/b")) == content
+    assert asked == ["identity"]
