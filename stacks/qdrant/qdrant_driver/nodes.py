@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import httpx
@@ -36,6 +36,7 @@ class NodeView:
     """What one node says; nothing but `problem` where it says nothing.
 
     Attributes:
+        problem: the first thing that it could not say.
         address: the one by which its peers know it.
         shards: where it sees the shards of each collection.
         collections: only if they were asked for.
@@ -191,22 +192,34 @@ def api_of(member: Member) -> Iterator[Api]:
 
 
 def _view(member: Member, *, collections: bool) -> NodeView:
-    known_as = address(member.url("p2p"))
+    view = NodeView(member.device, address(member.url("p2p")))
     try:
         with api_of(member) as api:
-            shards, details = {}, {}
-            version = api.version()
-            cluster = parse_cluster(api.get("/cluster"))
+            version, cluster = api.version(), parse_cluster(api.get("/cluster"))
+            view = replace(view, version=version, cluster=cluster)
             for name in parse_collections(api.get("/collections")):
-                try:
-                    shards[name] = parse_shard_map(api.get(path_of(name, "cluster")))
-                    if collections:
-                        details[name] = parse_collection(api.get(path_of(name)))
-                except QdrantError as error:
-                    if error.status != httpx.codes.NOT_FOUND:  # deleted since it was listed
-                        raise
-            return NodeView(member.device, known_as, None, version, cluster, shards, details)
+                view = _with_collection(view, api, name, collections=collections)
     except PaisctlError as error:
-        what = error.message.removeprefix(f"{member.device}: ")
-        problem = Obstacle(what, error.hint or "", member.device)
-        return NodeView(member.device, known_as, problem)
+        return _with_problem(view, error)
+    return view
+
+
+def _with_collection(view: NodeView, api: Api, name: str, *, collections: bool) -> NodeView:
+    """What a node says about one collection; what it cannot say does not hide the rest."""
+    try:
+        shards = parse_shard_map(api.get(path_of(name, "cluster")))
+        view = replace(view, shards={**view.shards, name: shards})
+        if collections:
+            details = parse_collection(api.get(path_of(name)))
+            view = replace(view, collections={**view.collections, name: details})
+    except QdrantError as error:
+        if not error.status:  # it does not answer any more
+            raise
+        if error.status != httpx.codes.NOT_FOUND:  # deleted since it was listed
+            return _with_problem(view, error)
+    return view
+
+
+def _with_problem(view: NodeView, error: PaisctlError) -> NodeView:
+    what = error.message.removeprefix(f"{view.device}: ")
+    return replace(view, problem=view.problem or Obstacle(what, error.hint or "", view.device))

@@ -43,11 +43,11 @@ FAULTS: list[tuple[str, Fault, str, str]] = [
     ("another term", answers("m7-2", CLUSTER, raft_info={"term": 99}), "", "term"),
     ("another leader", answers("m7-2", CLUSTER, raft_info={"leader": 7}), "", "leader"),
     ("no voter", answers("m7-1", CLUSTER, raft_info={"is_voter": False}), "m7-1", "vot"),
-    ("a collection is red", answers("m7-1", NOTES, status="red"), "m7-1", "red"),
+    ("a collection is red", answers("m7-1", NOTES, status="red"), "", "notes is red"),
     (
         "its optimizer has failed",
         answers("k6", NOTES, optimizer_status={"error": "no space"}),
-        "k6",
+        "",
         "no space",
     ),
     ("a replica is dead", lambda k: k.fault("m7-2", dead_replicas=True), "m7-2", "Dead"),
