@@ -18,13 +18,16 @@ import httpx
 
 from paisctl.cluster.backup_driver import Kept, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
+from paisctl.errors import PaisctlError
 from qdrant_driver import whole
 from qdrant_driver.api import SNAPSHOT_TIMEOUT, Api, QdrantError, path_of
+from qdrant_driver.disk import read_disk
 from qdrant_driver.nodes import Look, Nodes
 from qdrant_driver.shapes import CollectionView, parse_aliases
 from qdrant_driver.stored import StoredCollection, collections_in
 from qdrant_driver.versions import parse_version
 
+_KIB_PER_GIB = 1024 * 1024
 _PATIENCE = 4 * 3600.0  # seconds for all replicas of what was brought back to be filled again
 
 
@@ -58,6 +61,7 @@ class Restoring:
         existing = _views(look)
         for collection in wanted.values():
             found += self._gaps(collection)
+            found += self._space(collection)
             found += _differences(collection, existing.get(collection.name))
         return found
 
@@ -94,6 +98,25 @@ class Restoring:
         ]
         return found
 
+    def _space(self, collection: StoredCollection) -> list[Obstacle]:
+        """A node keeps what is uploaded, and unpacks it below its storage (recover.rs)."""
+        found = []
+        for piece in collection.cover():
+            if piece.device not in self._nodes.devices:
+                continue
+            try:
+                disk = read_disk(self._nodes.member(piece.device))
+            except PaisctlError as error:
+                found.append(Obstacle(error.message, device=piece.device))
+                continue
+            needed = piece.size // 1024
+            room = disk.storage_free - needed * (2 if disk.shared else 1)
+            if room <= 0 or disk.snapshots_free <= needed:
+                free = min(disk.storage_free, disk.snapshots_free) / _KIB_PER_GIB
+                what = f"{free:.1f} GiB are free, {collection.name} takes {needed / _KIB_PER_GIB:.1f} twice"
+                found.append(Obstacle(what, "free some space there", piece.device))
+        return found
+
     def replacements(self, only: Collection[str]) -> list[Replacement]:
         """What is replaced, collection by collection."""
         look = self._nodes.look(collections=True)
@@ -119,7 +142,15 @@ class Restoring:
             say(f"{name}: waits until all replicas have it")
             self._nodes.wait(self._unsettled(name), _PATIENCE, f"all replicas of {name} Active")
         self._put_aliases(collections_in(self._stored, [name])[name], say)
-        return f"{self._count(name)} points"
+        return self._counted(name)
+
+    def _counted(self, name: str) -> str:
+        """How many points all nodes find; each asks the replicas that it has itself."""
+        counts = {device: self._count(name, device) for device in self._nodes.devices}
+        if len(set(counts.values())) == 1:
+            return f"{counts[self._nodes.devices[0]]} points"
+        each = ", ".join(f"{device} {count}" for device, count in counts.items())
+        return f"points, by node: {each}; they agree once nobody writes, or restore it again"
 
     def _upload(self, api: Api, name: str, piece: Kept, say: Say) -> None:
         """Have a node take a snapshot, and remove the file of it, which Qdrant keeps among its own."""
@@ -177,8 +208,8 @@ class Restoring:
         with self._api() as api:
             return parse_aliases(api.get("/aliases"))
 
-    def _count(self, name: str) -> int:
-        with self._api() as api:
+    def _count(self, name: str, device: str = "") -> int:
+        with self._nodes.api(device or self._nodes.devices[0]) as api:
             return int(api.post(path_of(name, "points", "count"), {"exact": True})["count"])
 
     def _api(self) -> AbstractContextManager[Api]:

@@ -59,7 +59,9 @@ class LocalMember:
         return LocalTransport().run(command, stdin)
 
     def _command(self, _service: str, command: Sequence[str]) -> str:
-        return f"cd {shlex.quote(str(self.directory))} && exec {shlex.join(command)}"
+        """The command, with what the container has at `/qdrant` in the directory."""
+        here = [word.replace("/qdrant/", f"{self.directory}/") for word in command]
+        return f"cd {shlex.quote(str(self.directory))} && exec {shlex.join(here)}"
 
 
 def members_of(cluster: StandinCluster) -> list[LocalMember]:

@@ -234,6 +234,16 @@ def test_a_collection_that_the_backup_does_not_have_is_named(
     assert said(cluster, stored, "notes") == ["the backup has no collection notes"]
 
 
+def test_a_node_without_room_is_not_filled_up(cluster: StandinCluster, tmp_path: Path) -> None:
+    backup, stored = back_up(cluster, tmp_path / "nas")
+    huge = tuple(
+        replace(each, size=1 << 50) if each.kind == "tar" else each for each in backup.pieces
+    )
+    found = said(cluster, StoredBackup(stored.store, replace(backup, pieces=huge)))
+    assert len(found) == 2
+    assert all("documents takes 1048576.0 twice" in each for each in found)
+
+
 def test_a_flipped_byte_is_found(cluster: StandinCluster, tmp_path: Path) -> None:
     backup, stored = back_up(cluster, tmp_path / "nas")
     file = tmp_path / "nas" / backup.stamp / "k6" / "documents.snapshot"
