@@ -321,7 +321,8 @@ def _engine(desired: Desired, scene: Scene, vault: Vault, claims: Claims, record
         rollback=False,
         keep=desired.fleet.inventory.apply.keep_generations,
     )
-    hands = Hands(desired.fleet, desired.hosts, vault, scene.definition.stack, conduct)
+    patience = max(limit.timeout for limit in scene.definition.limits.values())
+    hands = Hands(desired.fleet, desired.hosts, vault, scene.definition.stack, conduct, patience)
     return Engine(
         scene.definition,
         scene.driver,

@@ -162,7 +162,9 @@ class BundleRollout(Model):
         None, description="Python package in the bundle's folder that knows this kind of cluster"
     )
     gates: dict[Name, RolloutGate] = Field(
-        min_length=1, description="What must hold after each member, in this order"
+        min_length=1,
+        description="What must hold after each member, in this order; the longest timeout also holds "
+        "for its health checks",
     )
 
 

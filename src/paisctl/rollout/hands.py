@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paisctl.desired import HostSpec, StackSpec
 from paisctl.events import Event, Listener, Outcome, StepStarted
@@ -27,6 +27,7 @@ class Hands:
         hosts: what should be, by device.
         conduct: how to go about it. A member is never taken back by itself: once the new version
             had its data, the old one may not be able to read it.
+        patience: seconds that a member may take to become healthy: as long as its gates may take.
     """
 
     fleet: Fleet
@@ -34,6 +35,7 @@ class Hands:
     vault: Vault
     stack: str
     conduct: Conduct
+    patience: float
 
     def change(self, device: str, watcher: Watcher, *, restart: bool) -> Failure | None:
         """Bring a member to what the inventory says, or restart it.
@@ -49,6 +51,7 @@ class Hands:
                 plan = _restarting(plan, self.hosts[device].stacks[self.stack], self.vault)
             if not plan:
                 return _unplanned(plan)
+            plan = _patient(plan, self.patience)
             results = session.apply(plan, _told(watcher), self.conduct)
             return _failure(session.report(plan, results), device)
 
@@ -103,6 +106,28 @@ def _restarting(plan: Plan, spec: StackSpec, vault: Vault) -> Plan:
     )
     stack = StackPlan(spec.name, (change,), operations, spec.needs, manifest_line(spec, vault))
     return Plan((HostPlan(host.device, (stack,), host.notes),))
+
+
+def _patient(plan: Plan, seconds: float) -> Plan:
+    """The plan with another limit for becoming healthy, as the operations have it."""
+    return Plan(
+        tuple(
+            replace(
+                host,
+                stacks=tuple(
+                    replace(stack, operations=tuple(_limited(o, seconds) for o in stack.operations))
+                    for stack in host.stacks
+                ),
+            )
+            for host in plan.hosts
+        )
+    )
+
+
+def _limited(operation: Operation, seconds: float) -> Operation:
+    if isinstance(operation, WaitHealthy):
+        return replace(operation, timeout=seconds)
+    return operation
 
 
 def _unplanned(plan: Plan) -> Failure | None:
