@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,10 +16,12 @@ import pytest
 from paisctl.backup.definition import Definition
 from paisctl.backup.make import Making
 from paisctl.backup.manifest import Backup
+from paisctl.backup.store import Store, Written
 from paisctl.backup.stored import StoredBackup
 from paisctl.errors import HostError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
+from paisctl.transports.local import LocalTransport
 from qdrant_driver.api import Api
 from qdrant_driver.backups import Backups, _download, file_name
 from tests.standin_cluster import StandinCluster, StandinNode, standin_cluster
@@ -37,20 +39,23 @@ def cluster(tmp_path: Path) -> Iterator[StandinCluster]:
         yield made
 
 
-def back_up(
-    cluster: StandinCluster, path: Path, away: dict[str, str] | None = None, second: int = 0
-) -> tuple[Backup, StoredBackup]:
-    members = [each for each in members_of(cluster) if each.device not in (away or {})]
-    definition = Definition(
+def definition(cluster: StandinCluster) -> Definition:
+    return Definition(
         "home",
         "knowledge",
         BackupPlan.model_validate(SETTINGS),
         BundleBackup.model_validate({"driver": "qdrant_driver"}),
         instances("qdrant", [node.name for node in cluster.nodes]),
     )
+
+
+def back_up(
+    cluster: StandinCluster, path: Path, away: dict[str, str] | None = None, second: int = 0
+) -> tuple[Backup, StoredBackup]:
+    members = [each for each in members_of(cluster) if each.device not in (away or {})]
     store = store_at(path)
     at = datetime(2026, 11, 22, 21, 30, second, tzinfo=UTC)
-    making = Making(definition, Backups(members), store, away or {}, Watched(), lambda: at)
+    making = Making(definition(cluster), Backups(members), store, away or {}, Watched(), lambda: at)
     backup = making.run()
     return backup, StoredBackup(store, backup)
 
@@ -114,6 +119,30 @@ def test_a_copy_that_breaks_off_leaves_nothing_on_the_node(cluster: StandinClust
         next(pieces)
         assert cluster["k6"].result("GET", "/collections/documents/snapshots") != []
     assert cluster["k6"].result("GET", "/collections/documents/snapshots") == []
+
+
+class FullStore(Store):
+    """Has room for everything but snapshots."""
+
+    def write(
+        self, path: str, chunks: Iterable[bytes], told: Callable[[int], None] = lambda _: None
+    ) -> Written:
+        if path.endswith(".snapshot"):
+            told(len(next(iter(chunks))))
+            raise HostError(f"nas cannot write {path}: No space left on device")
+        return super().write(path, chunks, told)
+
+
+def test_a_store_that_is_full_leaves_nothing_on_the_nodes(
+    cluster: StandinCluster, tmp_path: Path
+) -> None:
+    store = FullStore(LocalTransport(), "nas", str(tmp_path / "nas"))
+    driver = Backups(members_of(cluster))
+    with pytest.raises(HostError, match="No space left"):
+        Making(definition(cluster), driver, store, {}, Watched()).run()
+    assert store.manifests() == {}
+    for node in cluster.nodes:
+        assert node.result("GET", "/collections/documents/snapshots") == []
 
 
 def test_a_destroyed_collection_comes_back_with_its_aliases(
