@@ -69,6 +69,10 @@ class Scene:
             Obstacle(refusal.problem, refusal.hint, refusal.address.device)
             for refusal in self.plan.refused
         ]
+        if task.is_restart:
+            hint = f"paisctl rollout {self.definition.name}"
+            what = "the inventory has changes for it, and a restart makes none"
+            found += [Obstacle(what, hint, device) for device in self.changing]
         versions = self.definition.versions
         if len(set(versions.values())) > 1:
             said = ", ".join(f"{version} on {device}" for device, version in versions.items())

@@ -90,12 +90,17 @@ def test_a_dry_run_says_all_and_changes_nothing(knowledge: Knowledge, tmp_path: 
         assert listed == ""
 
 
-def test_a_restart_restarts_all_without_a_change(knowledge: Knowledge) -> None:
+def test_a_restart_restarts_all_without_a_change(knowledge: Knowledge, tmp_path: Path) -> None:
     knowledge.create()
     there = knowledge.put(50)
     first_leader, before = leader(knowledge), knowledge.starts()
     ids = knowledge.lab.container_ids()
-    done = knowledge.lab.paisctl("rollout", "knowledge", "restart", "--yes", "--no-snapshot")
+    restart = ("rollout", "knowledge", "restart", "--yes", "--no-snapshot")
+    other = knowledge.overlay(tmp_path, NEXT, has_image=False)
+    refused = knowledge.lab.paisctl(*restart, overlay=other)
+    assert (refused.returncode, knowledge.starts()) == (1, before)
+    assert refused.stdout.count("the inventory has changes for it") == len(NODES)
+    done = knowledge.lab.paisctl(*restart, overlay=knowledge.overlay(tmp_path, knowledge.version))
     assert done.returncode == 0, done.stdout + done.stderr
     after = knowledge.starts()
     assert all(after[node] > before[node] for node in NODES)
