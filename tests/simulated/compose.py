@@ -8,6 +8,7 @@ mistake in those shows as a difference. Names and units are those of the Engine 
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 import shlex
 from typing import Any
@@ -197,7 +198,7 @@ def _mounts(service: Json, stack: str, directory: str) -> list[Json]:
             read_only = options == ["ro"]
         mount = {"Type": kind, "Destination": target.rstrip("/") or "/", "RW": not read_only}
         if kind == "bind":
-            absolute = source if source[0] == "/" else f"{directory}/{source[2:]}"
+            absolute = posixpath.normpath(posixpath.join(directory, source))
             mount["Source"] = absolute.rstrip("/") or "/"
         elif kind == "volume":
             mount["Name"] = f"{stack}_{source}"
