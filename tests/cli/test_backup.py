@@ -79,6 +79,6 @@ def test_what_cannot_be_meant(session: Session) -> None:
         f"{WITH} restore",
         f"{WITH} restore knowledge",
         f"{WITH} restore lists --from latest",
-        "paisctl backup knowledge",
+        "paisctl backup samples",
         f"{WITH} backup knowledge",
     )

@@ -64,7 +64,7 @@ class _Check:
         for position, device in enumerate(plan.devices or ()):
             if device not in self.fleet.devices:
                 self._unknown_device(device, "devices", position)
-            elif device not in running:
+            elif plan.stack not in self.fleet.devices[device].device.stacks:
                 message = f"{device} does not run `{plan.stack}`"
                 hint = f"it runs on {', '.join(running) or 'no device'}"
                 self._error("not-a-member", message, "devices", position, hint=hint)

@@ -60,7 +60,7 @@ class _Check:
                 hint = did_you_mean(device, self.fleet.devices, "devices")
                 message = f"unknown device `{device}`"
                 self._error("unknown-device", message, "devices", position, hint=hint)
-            elif device not in running:
+            elif rollout.stack not in self.fleet.devices[device].device.stacks:
                 message = f"{device} does not run `{rollout.stack}`"
                 hint = f"it runs on {', '.join(running) or 'no device'}"
                 self._error("not-a-member", message, "devices", position, hint=hint)
