@@ -106,7 +106,7 @@ def test_slow_ones_are_waited_for(knowledge: Knowledge, tmp_path: Path) -> None:
 
 
 MOMENTS = [
-    ("snapshot", signal.SIGKILL),
+    (": making a snapshot", signal.SIGKILL),
     ("write consistency factor", signal.SIGKILL),
     (": draining", signal.SIGKILL),
     (": changing", signal.SIGKILL),
