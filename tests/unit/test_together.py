@@ -67,7 +67,7 @@ def test_two_members_are_refused_and_all_else_is_left_as_it_is() -> None:
     [
         stack("b", action=Action.CREATE),
         stack("b", disruption=Disruption.RELOAD),
-        stack("b", disruption=Disruption.RESTART, action=Action.MEND, field="state"),
+        stack("b", disruption=Disruption.NONE, action=Action.MEND, field="state"),
         stack("d"),
         stack("b", "redis"),
     ],
@@ -92,8 +92,13 @@ def test_another_rollout_is_another_matter() -> None:
 
 
 def test_what_is_down_may_be_started_even_while_it_is_rolled() -> None:
-    whole = plan(stack("a", disruption=Disruption.RESTART, action=Action.MEND, field="state"))
+    whole = plan(stack("a", disruption=Disruption.NONE, action=Action.MEND, field="state"))
     assert apart(whole, [GROUP], states(b="knowledge")) == whole
+
+
+def test_two_that_are_unhealthy_are_not_restarted_together() -> None:
+    ill = [stack(d, "qdrant", Action.MEND, Disruption.RESTART, "state") for d in ("a", "b")]
+    assert len(apart(plan(*ill), [GROUP], states()).refused) == 2
 
 
 def test_a_host_on_which_a_member_gets_another_image_does_not_go_back_by_itself() -> None:

@@ -227,6 +227,8 @@ def _start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: boo
         task = _task(definition, wishes, is_restart=is_restart)
         changing = definition.devices if is_restart else scene.changing
         if not changing and scene.plan.is_whole:
+            if not wishes.dry_run:
+                edit.write()
             typer.echo(f"{name}: every member is as the inventory says")
             return
         if not is_restart:
@@ -238,10 +240,10 @@ def _start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: boo
             typer.echo("dry run: nothing was changed")
             return
         confirm(f"Roll {name}?", yes=wishes.yes)
-        edit.write()
         with _claims(scene) as claims:
             _refuse_moved(scene)
             _refuse(name, _images(scene, task))
+            edit.write()
             record = _first_record(scene, task, changing)
             _carry_on(_engine(desired, scene, vault, claims, record))
 
@@ -257,8 +259,8 @@ def _resume(context: typer.Context, name: str, wishes: Wishes) -> None:
             raise UsageError(f"the rollout is at {at}, not at {rebuild}")
         with _claims(scene) as claims:
             _refuse_moved(scene)
-            _refuse(name, scene.obstacles(record.still_to_do, record.begun))
-            _refuse(name, _images(scene, record.task))
+            _refuse(name, scene.obstacles(record.still_to_do, record.begun), goes_on=True)
+            _refuse(name, _images(scene, record.task), goes_on=True)
             _carry_on(_engine(desired, scene, vault, claims, record), rebuild)
 
 
@@ -272,6 +274,7 @@ def _abort(context: typer.Context, name: str, wishes: Wishes) -> None:
         record = _open_record(scene)
         with _claims(scene) as claims:
             _refuse_moved(scene)
+            _refuse_unreached(scene)
             engine = _engine(desired, scene, vault, claims, record)
             if wishes.put_back:
                 put_back(desired, scene, record, wishes.put_back, yes=wishes.yes)
@@ -397,12 +400,12 @@ def _images(scene: Scene, task: Task) -> list[Obstacle]:
     return [Obstacle(why, device=device) for device, why in lacks.items() if why]
 
 
-def _refuse(name: str, obstacles: Sequence[Obstacle]) -> None:
+def _refuse(name: str, obstacles: Sequence[Obstacle], *, goes_on: bool = False) -> None:
     """End the command when there is a reason to."""
     from paisctl.views import rollout as view
 
     if obstacles:
-        typer.echo(view.refusal(name, obstacles), nl=False)
+        typer.echo(view.refusal(name, obstacles, goes_on=goes_on), nl=False)
         raise typer.Exit(1)
 
 
@@ -421,6 +424,22 @@ def _refuse_open(scene: Scene) -> None:
             f"is being rolled by {who}" if who else "was begun to be rolled, and that has not ended"
         )
         raise PaisctlError(f"{record.name} {how}", f"paisctl rollout {record.name} status")
+
+
+def _refuse_unreached(scene: Scene) -> None:
+    """Refuse to call all put back while a load balancer that may have to be told is not there.
+
+    Raises:
+        PaisctlError: there is one.
+    """
+    for balancer in scene.definition.balancers:
+        device = balancer.instance.device.name
+        if device in scene.opened.away:
+            raise PaisctlError(
+                f"{balancer.instance.name} on {device} may still leave a member out, and cannot be "
+                f"told: {scene.opened.away[device]}",
+                f"is it on? ssh {device}",
+            )
 
 
 def _refuse_moved(scene: Scene) -> None:

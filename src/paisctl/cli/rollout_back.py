@@ -42,6 +42,12 @@ def put_back(desired: Desired, scene: Scene, record: Record, device: str, *, yes
 
     if record.begun != [device]:
         raise UsageError(f"the rollout is not at {device}", f"paisctl rollout {record.name} status")
+    if problem := scene.opened.away.get(device):
+        raise PaisctlError(f"{device} cannot be taken back: {problem}", f"is it on? ssh {device}")
+    if device not in record.before:
+        raise PaisctlError(
+            f"what {device} ran before is not known", f"paisctl history {device}; then rollback"
+        )
     diagnosis = scene.driver.diagnose(device, record.task)
     if not diagnosis.may_go_back:
         why = (

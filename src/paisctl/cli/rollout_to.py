@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from paisctl.cli.context import desired_of, settings
+from paisctl.errors import CannotEdit
 
 if TYPE_CHECKING:
     from paisctl.pipeline import Desired
@@ -40,7 +41,7 @@ def with_tag(context: typer.Context, name: str, tag: str | None) -> tuple[Desire
         tag: the tag; None for what the inventory says.
 
     Raises:
-        CannotEdit: it cannot be written in place.
+        CannotEdit: it cannot be written in place, or something else says otherwise.
         InvalidInput: the inventory would have errors then.
     """
     from paisctl import pipeline
@@ -57,4 +58,12 @@ def with_tag(context: typer.Context, name: str, tag: str | None) -> tuple[Desire
     text = path.read_text("utf-8")
     at = ("stacks", definition.stack, "images", definition.bundle.image, "tag")
     changed = edited(text, [SetValue(at, tag)], str(path))
-    return pipeline.desire(files, texts={path: changed}), TagEdit(path, text, changed)
+    desired = pipeline.desire(files, texts={path: changed})
+    versions = define(desired.fleet, desired.graph, name).versions
+    if set(versions.values()) != {tag}:
+        device = next(device for device, version in versions.items() if version != tag)
+        raise CannotEdit(
+            f"{path} would say {tag}, but {device} still gets {versions[device]}",
+            f"paisctl show {device} says where from; take that out first",
+        )
+    return desired, TagEdit(path, text, changed)

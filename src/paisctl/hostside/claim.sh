@@ -46,9 +46,14 @@ take() {
   fi
 } 2>/dev/null
 
+# Renamed into place: who looks in the middle of it would read nothing.
+listen() {
+  now >"$own.now" && mv -f "$own.now" "$own.heard"
+}
+
 remove() {
   is_ours && rm -f "$claim"
-  rm -f "$own" "$own.heard"
+  rm -f "$own" "$own.heard" "$own.now"
 }
 
 give_back() {
@@ -61,8 +66,7 @@ give_back() {
 # A laptop that was closed says nothing any more, and its connection may stand for hours.
 watch() {
   while sleep "$BEAT" && kill -0 "$$" 2>/dev/null && is_ours; do
-    read -r heard <"$own.heard"
-    [ $(($(now) - ${heard:-0})) -le "$PATIENCE" ] || break
+    [ $(($(now) - $(cat "$own.heard"))) -le "$PATIENCE" ] || break
     write_claim && mv -f "$own" "$claim"
   done
   remove
@@ -82,11 +86,11 @@ main() {
     printf '@paisctl taken %s\n' "$(sed -n 's/.*"holder":"\(.*\)","heartbeat.*/\1/p' "$claim")"
     exit 0
   fi
-  now >"$own.heard"
+  listen
   watch </dev/null >/dev/null 2>&1 &
   beat=$!
   echo '@paisctl held'
-  while read -r _; do now >"$own.heard"; done
+  while read -r _; do listen; done
 }
 
 main

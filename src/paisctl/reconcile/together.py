@@ -74,9 +74,7 @@ def _apart(plan: Plan, group: Group, states: Mapping[str, HostState], hint: str)
 def _restarts(stack: StackPlan) -> bool:
     """Whether what runs is restarted; what is down may be started at any time."""
     return any(
-        change.disruption >= Disruption.RESTART
-        and change.action is not Action.CREATE
-        and change.field != "state"
+        change.disruption >= Disruption.RESTART and change.action is not Action.CREATE
         for change in stack.changes
     )
 

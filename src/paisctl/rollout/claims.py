@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -40,13 +41,13 @@ class Claims:
         self._places = places
         self._name = name
         self._holder = holder
-        self._held: dict[str, Channel] = {}
-        self._ends: list[Future[None]] = []
+        self._held: dict[str, _Claim] = {}
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
         try:
-            self.hold()
+            for place in self._places:
+                self._held[place.device] = self._take(place)
         except BaseException:
             self._release()
             raise
@@ -60,14 +61,33 @@ class Claims:
     ) -> None:
         self._release()
 
-    def hold(self) -> None:
-        """Take what is not held, or not any more, as after a connection was lost."""
-        for place in self._places:
-            if place.device not in self._held:
-                self._held[place.device] = self._take(place)
-                start_thread(self._keep, place.device)
+    def hold(self) -> bool:
+        """Take again what was lost, as with a connection. A host that is away meanwhile can wait.
 
-    def _take(self, place: Place) -> Channel:
+        Returns:
+            Whether anything was taken again: somebody else may have had it in between.
+
+        Raises:
+            HostBusy: somebody else has it now.
+            HostError: no claim is held, nor can be taken.
+        """
+        lost = [p for p in self._places if p.device not in self._held or self._has_ended(p.device)]
+        for place in lost:
+            self._held.pop(place.device, None)
+            try:
+                self._held[place.device] = self._take(place)
+            except HostBusy:
+                raise
+            except HostError:
+                place.target.close()  # it is connected to anew the next time
+                if not self._held:
+                    raise
+        return any(place.device in self._held for place in lost)
+
+    def _has_ended(self, device: str) -> bool:
+        return self._held[device].ended.done()
+
+    def _take(self, place: Place) -> _Claim:
         values = assignments(
             ROOT=place.root,
             NAME=self._name,
@@ -78,10 +98,12 @@ class Claims:
         channel.write((values + script("claim.sh")).encode())
         for line in channel.lines():
             if line == _HELD:
-                return channel
+                claim = _Claim(channel, start_thread(_end, channel))
+                start_thread(self._keep, claim)
+                return claim
             if line.startswith(_TAKEN):
                 channel.wait()
-                who = line.removeprefix(_TAKEN)
+                who = line.removeprefix(_TAKEN) or "somebody"
                 raise HostBusy(
                     f"{self._name} is being rolled by {who}",
                     f"watch it with paisctl rollout {self._name} status",
@@ -90,24 +112,27 @@ class Claims:
         said = channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise HostError(f"{place.device} cannot write below {place.root}/rollouts: {said}")
 
-    def _keep(self, device: str) -> None:
+    def _keep(self, claim: _Claim) -> None:
         """Give signs of life for as long as the host's process lives."""
-        channel = self._held[device]
-        ended = start_thread(_end, channel)
-        self._ends.append(ended)
         with suppress(HostError):
-            while not self._over.wait(_PULSE) and not ended.done():
-                channel.write(b"here\n")
-        if not self._over.is_set():
-            self._held.pop(device, None)
+            while not self._over.wait(_PULSE) and not claim.ended.done():
+                claim.channel.write(b"here\n")
 
     def _release(self) -> None:
         self._over.set()
-        for channel in self._held.values():
+        for claim in self._held.values():
             with suppress(HostError):
-                channel.close_stdin()
+                claim.channel.close_stdin()
+        wait([claim.ended for claim in self._held.values()], timeout=_FAREWELL)
         self._held.clear()
-        wait(self._ends, timeout=_FAREWELL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One that is held; `ended` is done when its process, or the connection, is gone."""
+
+    channel: Channel
+    ended: Future[None]
 
 
 def _end(channel: Channel) -> None:

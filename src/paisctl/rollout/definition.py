@@ -119,6 +119,11 @@ def _balancers(graph: Graph, member: Instance) -> Iterator[Balancer]:
                 yield Balancer(instance, commands)
 
 
+def repository_of(image: str) -> str:
+    """An image reference without its tag and its digest."""
+    return image.partition("@")[0].removesuffix(f":{tag_of(image)}")
+
+
 def tag_of(image: str) -> str:
     """The tag of an image reference, without a digest."""
     name = image.partition("@")[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from paisctl.cluster.driver import Diagnosis, Obstacle, RolloutDriver
-from paisctl.errors import HostError, PaisctlError
+from paisctl.errors import HostBusy, HostError, PaisctlError
 from paisctl.inventory.types import parse_duration
 from paisctl.rollout.balancers import Reached, drain, use_again
 from paisctl.rollout.claims import Claims
@@ -20,7 +20,7 @@ from paisctl.rollout.definition import Definition
 from paisctl.rollout.events import Doing, Entered, Noted, Watcher
 from paisctl.rollout.gates import GateFailed, pass_gates
 from paisctl.rollout.hands import Failure, Hands
-from paisctl.rollout.memory import Place, remember
+from paisctl.rollout.memory import Place, recall, remember
 from paisctl.rollout.record import Phase, Progress, Record
 
 _REBUILDING = "rebuilding"  # key of the journal: the member that is being emptied and filled
@@ -44,6 +44,10 @@ class Halt(Exception):  # it says what is done
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.message)
         self.trouble = trouble
+
+
+class Overtaken(PaisctlError):
+    """Somebody else works on the rollout now; nothing more is done or written here."""
 
 
 @dataclass
@@ -98,6 +102,8 @@ class Engine:
                 if len(remaining) > 1:
                     self._settle()
             self._finish(Progress.DONE)
+        except Overtaken as overtaken:
+            return Trouble(overtaken.message)  # the record is theirs now
         except Halt as halt:
             trouble = halt.trouble
         except KeyboardInterrupt:
@@ -112,10 +118,14 @@ class Engine:
 
     def abort(self) -> Trouble | None:
         """Put back what was changed for the time of the rollout, and forget about going on."""
-        try:
-            for device in self.record.members:
+        found = []
+        for device in self.record.members:
+            try:
                 use_again(self.balancers, device)
-            self._finish(Progress.ABORTED)
+            except HostError as error:
+                found.append(Obstacle(error.message, error.hint or "", device))
+        try:
+            self._finish(Progress.ABORTED, found)
         except Halt as halt:
             return halt.trouble
         except PaisctlError as error:
@@ -132,6 +142,7 @@ class Engine:
 
     def _step(self, device: str, *, rebuild: bool) -> None:
         """Change one member, and come back when it is as good as the others."""
+        was_changed = self.record.members[device] is Phase.CHECKING and not rebuild
         self._await_others(device)
         if self.balancers:
             self._drain(device)
@@ -140,8 +151,13 @@ class Engine:
             self.keep(_REBUILDING, device)
             self.watcher(Doing(device, "taking it out of the cluster, its data put aside"))
             self.driver.dismiss(device, self, self._say)
-        restart = self.record.task.is_restart
-        if failure := self.hands.change(device, self.watcher, restart=restart):
+        failure = self.hands.change(
+            device,
+            self.watcher,
+            restart=self.record.task.is_restart and not rebuild,
+            was_changed=was_changed,
+        )
+        if failure:
             raise Halt(self._trouble(device, failure))
         if rebuild:
             self.watcher(Doing(device, "filling it from the other members"))
@@ -168,7 +184,6 @@ class Engine:
 
     def _await_others(self, device: str) -> None:
         """Nobody is touched while another one is not whole; that may take a moment."""
-        self.claims.hold()
         deadline = self.clock() + _PATIENCE
         while obstacles := self.driver.before(device, self.record.task):
             if self.clock() >= deadline:
@@ -183,8 +198,8 @@ class Engine:
             self._say(f"resting for {seconds:g} s")
             self.sleep(seconds)
 
-    def _finish(self, progress: Progress) -> None:
-        obstacles = self.driver.finish(self.record.task, self, self._say)
+    def _finish(self, progress: Progress, left: Sequence[Obstacle] = ()) -> None:
+        obstacles = [*left, *self.driver.finish(self.record.task, self, self._say)]
         if obstacles:
             raise Halt(Trouble("not all could be put back", obstacles=tuple(obstacles)))
         self._write(progress=progress, problem="")
@@ -207,13 +222,25 @@ class Engine:
     def _stop(self, problem: str) -> None:
         try:
             self._write(progress=Progress.STOPPED, problem=problem)
-        except HostError as error:
+        except PaisctlError as error:
             self._say(f"that it stopped could not be written down: {error.message}")
 
     def _write(self, **changes: Any) -> None:
+        self._stay_alone()
         self.record = replace(self.record, **changes, sequence=self.record.sequence + 1)
         for device in remember(self.places, self.record):
             self._say(f"{device} could not write down how far the rollout is; the others did")
+
+    def _stay_alone(self) -> None:
+        """Notice when somebody else has gone on with it while a claim was lost."""
+        try:
+            if not self.claims.hold():
+                return
+        except HostBusy as busy:
+            raise Overtaken(busy.message) from busy
+        if recall(self.places, self.record.name) != self.record:
+            raise Overtaken("somebody else has gone on with it meanwhile")
+        self._say("a connection was lost; nobody else was here meanwhile")
 
     def _say(self, text: str) -> None:
         self.watcher(Noted(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from paisctl.desired import HostSpec, StackSpec
@@ -15,7 +15,7 @@ from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, P
 from paisctl.report import Report
 from paisctl.rollout.events import Doing, Watcher
 from paisctl.secrets import Vault
-from paisctl.session import Session, open_session
+from paisctl.session import open_session
 from paisctl.targets import build_targets
 
 
@@ -37,8 +37,17 @@ class Hands:
     conduct: Conduct
     patience: float
 
-    def change(self, device: str, watcher: Watcher, *, restart: bool) -> Failure | None:
+    def change(
+        self, device: str, watcher: Watcher, *, restart: bool, was_changed: bool
+    ) -> Failure | None:
         """Bring a member to what the inventory says, or restart it.
+
+        Args:
+            device: the member.
+            watcher: told what happens meanwhile.
+            restart: restart it, unless it has to be brought to life anyway.
+            was_changed: an earlier run has done that, and was waiting for it: one that takes long to
+                become healthy must not begin anew.
 
         Returns:
             What went wrong; None when it is done and proved.
@@ -47,7 +56,9 @@ class Hands:
         hosts = {device: self.hosts[device]}
         with open_session(hosts, self.vault, targets, _ignore) as session:
             plan = session.plan([self.stack])
-            if restart:
+            if was_changed and plan.is_whole and _is_on_its_way(plan):
+                return None
+            if restart and not (plan and is_revival(plan.changes)):
                 plan = _restarting(plan, self.hosts[device].stacks[self.stack], self.vault)
             if not plan:
                 return _unplanned(plan)
@@ -65,11 +76,13 @@ class Failure:
     log: tuple[str, ...] = ()
 
 
-def changes_of(session: Session, stack: str, devices: list[str]) -> Plan:
-    """What the inventory would change on some members, in their order."""
-    plan = session.plan([stack])
-    by_device = {host.device: host for host in plan.hosts}
-    return Plan(tuple(by_device[device] for device in devices))
+def is_revival(changes: Iterable[Change]) -> bool:
+    """Whether changes only bring to life what should run anyway."""
+    return all(change.field == "state" for change in changes)
+
+
+def _is_on_its_way(plan: Plan) -> bool:
+    return is_revival(plan.changes) and all(each.before == "unhealthy" for each in plan.changes)
 
 
 def _ignore(event: Event) -> None:

@@ -14,7 +14,8 @@ from paisctl.events import Listener
 from paisctl.inventory.load import Fleet
 from paisctl.plan import Plan
 from paisctl.rollout.balancers import Reached, check
-from paisctl.rollout.definition import Definition, tag_of
+from paisctl.rollout.definition import Definition, repository_of, tag_of
+from paisctl.rollout.hands import is_revival
 from paisctl.rollout.memory import Place, place_of, recall
 from paisctl.rollout.record import Record
 from paisctl.secrets import Vault
@@ -72,7 +73,11 @@ class Scene:
         if task.is_restart:
             hint = f"paisctl rollout {self.definition.name}"
             what = "the inventory has changes for it, and a restart makes none"
-            found += [Obstacle(what, hint, device) for device in self.changing]
+            found += [
+                Obstacle(what, hint, host.device)
+                for host in self.plan.changing
+                if not is_revival(host.changes)
+            ]
         versions = self.definition.versions
         if len(set(versions.values())) > 1:
             said = ", ".join(f"{version} on {device}" for device, version in versions.items())
@@ -129,8 +134,9 @@ def _running(definition: Definition, opened: Opened) -> dict[str, str]:
     found = {}
     for instance in definition.instances:
         device = instance.device.name
-        repository = instance.images[definition.bundle.image].rpartition(":")[0]
+        wanted = instance.images[definition.bundle.image]
         for container in opened.states[device].containers:
-            if container.stack == definition.stack and container.image.startswith(repository):
+            is_of_it = repository_of(container.image) == repository_of(wanted)
+            if container.stack == definition.stack and is_of_it:
                 found[device] = tag_of(container.image)
     return found

@@ -69,13 +69,16 @@ def what(definition: Definition, task: Task, running: Mapping[str, str]) -> str:
     return f"{definition.stack} {', '.join(versions)} → {task.target}"
 
 
-def refusal(name: str, obstacles: Sequence[Obstacle]) -> str:
-    """Why a rollout does not begin, all of it."""
-    return render(_refusal(name, obstacles))
+def refusal(name: str, obstacles: Sequence[Obstacle], *, goes_on: bool) -> str:
+    """Why a rollout does not begin, or does not go on: all of it."""
+    return render(_refusal(name, obstacles, goes_on=goes_on))
 
 
-def _refusal(name: str, obstacles: Sequence[Obstacle]) -> Iterator[Text]:
+def _refusal(name: str, obstacles: Sequence[Obstacle], *, goes_on: bool) -> Iterator[Text]:
     yield from _obstacles(obstacles)
+    if goes_on:
+        yield Text(f"{name} is where it was: {plural(len(obstacles), 'reason')}.", "bold")
+        return
     yield Text(
         f"{name} is not rolled: {plural(len(obstacles), 'reason')}. Nothing was changed.", "bold"
     )

@@ -29,7 +29,7 @@ def diagnose(nodes: Nodes, device: str, task: Task) -> Diagnosis:
     member = nodes.member(device)
     container, facts = _container(member)
     state = container.get("State", {})
-    may_go_back = None if task.is_restart else _is_untouched(member, container)
+    may_go_back = None if task.is_restart else _is_untouched(member, container, task.target)
     if may_go_back is not None:
         touched = "was not touched" if may_go_back else "was opened"
         facts.append(f"its storage {touched} by {task.target}")
@@ -71,16 +71,20 @@ def _container(member: Member) -> tuple[dict[str, Any], list[str]]:
     return described, facts
 
 
-def _is_untouched(member: Member, container: dict[str, Any]) -> bool | None:
-    """Whether nothing has been written since the container was first started; None if nobody knows.
+def _is_untouched(member: Member, container: dict[str, Any], target: str) -> bool | None:
+    """Whether nothing has been written since the version came that is wanted; None if nobody knows.
+
+    There may still be the container of the version before.
 
     That Qdrant can go back is not said by the versions in its files: they name the format of segments
     and collections, which few releases change (qdrant lib/common/common/src/storage_version.rs).
     """
     if not container:
         return None
-    if container["State"].get("StartedAt", "").startswith("0001-"):
-        return True  # Docker's zero: never started
+    image = container["Config"]["Image"].partition("@")[0]
+    never_started = container["State"].get("StartedAt", "").startswith("0001-")  # Docker's zero
+    if never_started or not image.endswith(f":{target.partition('@')[0]}"):
+        return True
     hostname = container.get("Config", {}).get("Hostname", "")
     try:
         done = member.beside(SERVICE, ["sh", "-c", _TOUCHED, "sh", hostname])

@@ -21,6 +21,7 @@ from tests.standin_cluster import StandinCluster, StandinNode, standin_cluster
 
 KEY = "a-key"
 HOSTNAME = "0123456789ab"
+IMAGE = "qdrant/qdrant:v1.19.0@sha256:0123"  # that the containers were made from
 
 
 @dataclass
@@ -63,7 +64,11 @@ class LocalMember:
         assert service == "qdrant"
         status = "running" if self.node.is_running else "exited"
         state = {"Status": status, "ExitCode": 0, "StartedAt": "2026-11-22T20:00:00Z"}
-        described = {"State": state, "RestartCount": 0, "Config": {"Hostname": HOSTNAME}}
+        described = {
+            "State": state,
+            "RestartCount": 0,
+            "Config": {"Hostname": HOSTNAME, "Image": IMAGE},
+        }
         return {**described, **self.container}
 
     def stop(self, service: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,15 @@ def test_storage_that_was_written_does_not_go_back(running: Lab, storage: Path) 
     found = running.driver.diagnose("m7-1", UPGRADE)
     assert found.may_go_back is False
     assert "its storage was opened by v1.19.0" in found.facts
+
+
+def test_a_container_of_the_version_before_has_let_no_other_one_at_the_data(
+    running: Lab, storage: Path
+) -> None:
+    (storage / "written").write_text("")
+    os.utime(storage / "written", (2e9, 2e9))
+    assert running.driver.diagnose("m7-1", UPGRADE).may_go_back is False
+    assert running.driver.diagnose("m7-1", Task("v1.19.1")).may_go_back is True
 
 
 def test_a_mark_of_another_container_says_nothing(running: Lab, storage: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paisctl.cluster.driver import Answer, Ask, Diagnosis, Journal, Obstacle, Say, Task
-from paisctl.errors import HostError, PaisctlError
+from paisctl.errors import HostBusy, HostError, PaisctlError
 from paisctl.inventory.rollouts import Rollout
 from paisctl.rollout import engine as engine_module
 from paisctl.rollout.engine import Engine, Trouble
@@ -43,6 +43,7 @@ class World:
     emptied: set[str] = field(default_factory=set)
     unready: int = 0
     now: float = 0.0
+    waited_for: list[bool] = field(default_factory=list)
 
     def happens(self, what: str) -> None:
         if self.crash_at == 0:
@@ -100,8 +101,11 @@ class World:
 
     # ---- the hands and the load balancers ----
 
-    def change(self, device: str, watcher: object, *, restart: bool) -> Failure | None:
+    def change(
+        self, device: str, watcher: object, *, restart: bool, was_changed: bool
+    ) -> Failure | None:
         del watcher, restart
+        self.waited_for.append(was_changed)
         assert self.factor == 1, "writes would be refused"
         assert self.drained == {device}, "in use, or another one is away as well"
         assert self.stored is not None
@@ -141,8 +145,8 @@ class Definition:
 
 
 class NoClaims:
-    def hold(self) -> None:
-        pass
+    def hold(self) -> bool:
+        return False
 
 
 @pytest.fixture
@@ -251,6 +255,28 @@ def test_a_crash_at_any_moment_can_be_aborted(world: World, events: int) -> None
     assert world.stored.progress is Progress.ABORTED
 
 
+def test_an_abort_puts_back_what_it_can_and_stays_open_for_the_rest(world: World) -> None:
+    world.crash_at = 15
+    with pytest.raises(Crash):
+        engine(world, begin()).run()
+    world.crash_at = -1
+    original, record = world.tell, world.stored
+
+    def fails(word: str, device: str) -> None:
+        if device == "a":
+            raise HostError("haproxy on front does not take orders")
+        original(word, device)
+
+    world.tell = fails  # type: ignore[method-assign]
+    assert record is not None
+    trouble = engine(world, record).abort()
+    assert trouble is not None
+    assert [str(each) for each in trouble.obstacles] == ["a: haproxy on front does not take orders"]
+    assert (world.factor, world.drained) == (2, set())
+    assert world.stored is not None
+    assert world.stored.is_open
+
+
 def stopped(world: World, **settings: Any) -> Trouble:
     trouble = engine(world, begin(), **settings).run()
     assert trouble is not None
@@ -290,6 +316,7 @@ def test_after_it_was_mended_it_goes_on_at_that_member(world: World) -> None:
     assert is_rolled(world)
     changed = [what for what in world.log if what.startswith("change")]
     assert changed == ["change c", "change a"]
+    assert world.waited_for[-2:] == [True, False]  # it may be on its way, and must not begin anew
 
 
 def test_a_member_is_rebuilt_by_the_others(world: World) -> None:
@@ -337,19 +364,40 @@ def test_it_waits_for_a_moment_until_the_others_are_whole(world: World) -> None:
     assert engine(world, begin()).run() is None
 
 
-def test_a_claim_that_is_lost_to_somebody_else_stops_it(world: World) -> None:
+class LostClaims(NoClaims):
+    """What is lost once the first member is changed; `again` is whether it can be taken again."""
+
+    def __init__(self, world: World, *, again: bool) -> None:
+        self.world = world
+        self.again = again
+
+    def hold(self) -> bool:
+        is_lost = "change b" in self.world.log
+        if is_lost and not self.again:
+            raise HostBusy("knowledge is being rolled by another@desk")
+        return is_lost
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["they are there", "they have been there"])
+def test_who_was_overtaken_touches_nothing_more_and_writes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
     rolled = engine(world, begin())
-
-    class Lost(NoClaims):
-        def hold(self) -> None:
-            if "change b" in world.log:
-                raise HostError("knowledge is being rolled by another@desk")
-
-    rolled.claims = Lost()  # type: ignore[assignment]
+    rolled.claims = LostClaims(world, again=again)  # type: ignore[assignment]
+    theirs = replace(begin(), sequence=99, progress=Progress.ABORTED)
+    monkeypatch.setattr(engine_module, "recall", lambda *_: theirs)
     trouble = rolled.run()
     assert trouble is not None
-    assert "another@desk" in trouble.message
-    assert "change c" not in world.log
+    assert ("else" if again else "another@desk") in trouble.message
+    assert world.log[-1] == "change b"
+
+
+def test_who_finds_all_as_it_was_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rolled = engine(world, begin())
+    rolled.claims = LostClaims(world, again=True)  # type: ignore[assignment]
+    monkeypatch.setattr(engine_module, "recall", lambda *_: world.stored)
+    assert rolled.run() is None
+    assert is_rolled(world)
 
 
 def test_what_cannot_be_put_back_is_said_and_can_be_tried_again(world: World) -> None:

@@ -108,8 +108,8 @@ def test_one_at_a_time(places: list[Place]) -> None:
     with claims(places) as first:
         assert holder(places, "knowledge") == "somebody@laptop"
         with pytest.raises(HostBusy, match="is being rolled by somebody@laptop"):
-            claims(places, "another@desk").hold()
-        first.hold()
+            claims(places, "another@desk").__enter__()
+        assert not first.hold()
     until_free(places)
     assert holder(places, "knowledge") == ""
     with claims(places):
@@ -125,6 +125,17 @@ def test_who_is_refused_at_one_host_leaves_no_claim_at_the_others(places: list[P
             assert time.monotonic() < deadline
             time.sleep(0.05)
     until_free(places)
+
+
+def test_what_was_lost_is_taken_again(places: list[Place]) -> None:
+    with claims(places) as mine:
+        Path(places[1].root, "rollouts", "knowledge.claim").unlink()
+        deadline = time.monotonic() + 15
+        while not mine.hold():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert not mine.hold()
+        assert holder(places[1:2], "knowledge") == "somebody@laptop"
 
 
 def test_a_rollout_of_another_name_is_another_matter(places: list[Place]) -> None:
@@ -159,7 +170,7 @@ def test_a_claim_without_a_sign_of_life_is_nobodys(
     assert bool(holder(places, "knowledge")) is is_taken
     if is_taken:
         with pytest.raises(HostBusy):
-            claims(places).hold()
+            claims(places).__enter__()
     else:
         with claims(places):
             assert holder(places, "knowledge") == "somebody@laptop"
