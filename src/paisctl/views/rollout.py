@@ -146,11 +146,7 @@ def _ending(record: Record, trouble: Trouble | None) -> Iterator[Text]:
         for fact in trouble.diagnosis.facts:
             yield Text(f"    {fact}")
     yield from _obstacles(trouble.obstacles)
-    others = [device for device in record.members if device != trouble.device]
-    if trouble.device:
-        yield Text(f"Stopped: {', '.join(others)} {_have(others, 'go')} on serving.", "bold")
-    else:
-        yield Text("Stopped.", "bold")
+    yield Text("Stopped: the other members were left as they are.", "bold")
     yield from _choices(record, trouble)
 
 
@@ -171,11 +167,8 @@ def _choices(record: Record, trouble: Trouble) -> Iterator[Text]:
         yield Text(f"  or     give it up as it is: paisctl rollout {name} abort")
 
 
-def _have(devices: Sequence[str], verb: str = "have") -> str:
-    """The verb for one device, or for several."""
-    if len(devices) != 1:
-        return verb
-    return "has" if verb == "have" else f"{verb}es"
+def _have(devices: Sequence[str]) -> str:
+    return "has" if len(devices) == 1 else "have"
 
 
 def _listed(names: Iterator[str]) -> str:
