@@ -26,8 +26,9 @@ def fail(fleet: Rehearsal, overlay: Path, *devices: str) -> str:
 
 def test_what_depends_on_a_failure_is_skipped(deployed: Rehearsal, tmp_path: Path) -> None:
     before = deployed.container_ids()
-    tag = "images: {qdrant: {tag: no-such-tag}}"
-    text = fail(deployed, write(tmp_path, f"stacks: {{qdrant: {{{tag}}}}}"))
+    tag = "stacks: {qdrant: {images: {qdrant: {tag: no-such-tag}}}}\n"
+    alone = "rollouts: {knowledge: {devices: [k6]}}\n"  # else an apply would refuse all three
+    text = fail(deployed, write(tmp_path, tag + alone))
     assert "k6/compose:qdrant  failed" in text
     assert "m7-1/compose:qdrant  skipped" in text
     assert "m7-2/compose:qdrant  skipped" in text

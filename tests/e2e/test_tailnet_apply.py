@@ -84,7 +84,11 @@ def test_a_policy_that_locks_out_goes_back_and_the_hosts_stay_as_they_are(tailne
 
 def test_a_host_that_fails_leaves_the_policy_as_it_is(tailnet: Tailnet) -> None:
     before = tailnet.server.policy
-    overlay = tailnet.overlay(MORE, stacks={"qdrant": {"images": {"qdrant": {"tag": "none"}}}})
+    overlay = tailnet.overlay(
+        MORE,
+        stacks={"qdrant": {"images": {"qdrant": {"tag": "none"}}}},
+        rollouts={"knowledge": {"devices": ["k6"]}},  # else an apply would refuse all three
+    )
     done = tailnet.lab.paisctl("apply", "--yes", overlay=overlay)
     assert done.returncode == 1
     assert "k6/compose:qdrant  failed" in done.stdout
