@@ -24,6 +24,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something worth a line of its own; `device` is empty for what is about all."""
+
+    text: str
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Probing:
     """A host is being connected to and read."""
 

@@ -13,8 +13,8 @@ from paisctl.errors import HostError
 from paisctl.inventory.types import format_size
 from paisctl.rendering.bundle import Dump
 from paisctl.threads import start_thread
+from paisctl.transports import chunks
 
-_CHUNK = 1 << 18
 _KINDS: tuple[tuple[str, Kind], ...] = (
     (".tar.gz", "tar.gz"),
     (".tgz", "tar.gz"),
@@ -102,13 +102,7 @@ class DumpDriver:
 
 def _output(member: Member, dump: Dump) -> Generator[bytes]:
     channel = member.open(dump.service, dump.command)
-    try:
-        channel.close_stdin()
-        while chunk := channel.read_up_to(_CHUNK):
-            yield chunk
-    except GeneratorExit:
-        channel.close()
-        raise
+    yield from chunks(channel)
     if status := channel.wait():
         why = _last_line(channel.stderr) or f"exit status {status}"
         raise HostError(f"{dump.command[0]} in {dump.service} failed: {why}")

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Something worth a line of its own; `device` is empty for what is about all."""
-
-    text: str
-    device: str = ""
+from paisctl.events import Noted
 
 
 @dataclass(frozen=True, slots=True)

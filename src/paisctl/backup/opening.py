@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from paisctl.backup.definition import Definition
-from paisctl.backup.events import Noted, Watcher
+from paisctl.backup.events import Watcher
 from paisctl.backup.make import Making, prune
 from paisctl.backup.manifest import Backup, backups_in
 from paisctl.backup.metrics import metrics_text, publish
@@ -20,7 +20,7 @@ from paisctl.cluster.member import HostMember
 from paisctl.cluster.opening import open_members
 from paisctl.desired import HostSpec
 from paisctl.errors import HostError, PaisctlError, UsageError
-from paisctl.events import Listener
+from paisctl.events import Listener, Noted
 from paisctl.inventory.load import Fleet
 from paisctl.observed import HostState
 from paisctl.secrets import Vault

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from paisctl.cluster.member import checked, said
 from paisctl.errors import HostError
 from paisctl.threads import start_thread
-from paisctl.transports import Channel, Transport
+from paisctl.transports import Channel, Transport, chunks
 
 MANIFEST = "manifest.json"
-_CHUNK = 1 << 18
 _MARK = "@paisctl "
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -179,13 +178,7 @@ class Store:
 
     def _output(self, script: str, path: str, *arguments: str) -> Generator[bytes]:
         channel = self._transport.open(_command(script, path, *arguments))
-        try:
-            channel.close_stdin()
-            while chunk := channel.read_up_to(_CHUNK):
-                yield chunk
-        except GeneratorExit:
-            channel.close()
-            raise
+        yield from chunks(channel)
         if channel.wait():
             raise HostError(f"{self.device}: {path} cannot be read: {_words(channel)}")
 

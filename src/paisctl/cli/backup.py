@@ -190,9 +190,9 @@ def _list(desired: Desired, name: str | None) -> None:
 
 
 def _verify(desired: Desired, name: str, when: str, *, offsite: bool) -> None:
-    from paisctl.backup.events import Noted
     from paisctl.backup.manifest import find
     from paisctl.backup.stored import StoredBackup
+    from paisctl.events import Noted
     from paisctl.views import backup as view
     from paisctl.views.backup_progress import watch_backup
 

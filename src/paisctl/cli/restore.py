@@ -144,7 +144,7 @@ def _ask(replacements: Sequence[Replacement], confirmed: Sequence[str]) -> None:
 
 
 def _carry_out(ground: Ground, stored: StoredBackup, replacements: Sequence[Replacement]) -> None:
-    from paisctl.backup.events import Noted
+    from paisctl.events import Noted
     from paisctl.views import backup as view
     from paisctl.views.backup_progress import watch_backup
 

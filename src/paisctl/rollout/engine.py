@@ -13,11 +13,12 @@ from typing import Any
 
 from paisctl.cluster.driver import Diagnosis, Obstacle, RolloutDriver
 from paisctl.errors import HostBusy, HostError, PaisctlError
+from paisctl.events import Noted
 from paisctl.inventory.types import parse_duration
 from paisctl.rollout.balancers import Reached, drain, use_again
 from paisctl.rollout.claims import Claims
 from paisctl.rollout.definition import Definition
-from paisctl.rollout.events import Doing, Entered, Noted, Watcher
+from paisctl.rollout.events import Doing, Entered, Watcher
 from paisctl.rollout.gates import GateFailed, pass_gates
 from paisctl.rollout.hands import Failure, Hands
 from paisctl.rollout.memory import Place, recall, remember

@@ -6,15 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from paisctl.cluster.driver import Answer
+from paisctl.events import Noted
 from paisctl.rollout.record import Phase
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Something worth a line of its own; `device` is empty for what is about all."""
-
-    text: str
-    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 from paisctl.errors import HostError
+
+_CHUNK = 1 << 18  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,17 @@ def run_to_end(channel: Channel, stdin: bytes) -> Completed:
     writer.join()
     exit_status = channel.wait()
     return Completed(exit_status, stdout, channel.stderr)
+
+
+def chunks(channel: Channel) -> Generator[bytes]:
+    """What a command prints, as it comes; it gets no input. Whoever stops asking ends the command."""
+    try:
+        channel.close_stdin()
+        while chunk := channel.read_up_to(_CHUNK):
+            yield chunk
+    except GeneratorExit:
+        channel.close()
+        raise
 
 
 def decoded_lines(stream: IO[bytes]) -> Iterator[str]:

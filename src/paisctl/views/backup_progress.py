@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from paisctl.backup.events import BackupEvent, Copied, Copying, Missed, Noted, Verified, Watcher
+from paisctl.backup.events import BackupEvent, Copied, Copying, Missed, Verified, Watcher
+from paisctl.events import Noted
 from paisctl.inventory.types import format_size
 from paisctl.views.console import visible
 

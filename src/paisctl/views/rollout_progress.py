@@ -13,7 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from paisctl.rollout.events import Asked, Doing, Entered, Noted, RolloutEvent, Watcher
+from paisctl.events import Noted
+from paisctl.rollout.events import Asked, Doing, Entered, RolloutEvent, Watcher
 from paisctl.rollout.record import Phase
 from paisctl.views.console import visible
 

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from paisctl.backup.events import BackupEvent, Copied, Copying, Missed, Noted, Verified
+from paisctl.backup.events import BackupEvent, Copied, Copying, Missed, Verified
+from paisctl.events import Noted
 from paisctl.views.backup_progress import _Progress, watch_backup
 
 EVENTS: tuple[BackupEvent, ...] = (

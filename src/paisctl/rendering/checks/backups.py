@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.backups import RESERVED, BackupPlan
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.tailnet import SecretName
 from paisctl.rendering.catalog import Catalog
+from paisctl.rendering.checks.declared import DeclaredCheck
 from paisctl.rendering.checks.mounts import METRICS, collects_metrics, network_mount
 from paisctl.rendering.checks.stack import Stack
 from paisctl.rendering.graph import Graph
-from paisctl.rendering.instances import Instance
 
 
 def check_backups(
@@ -25,78 +25,57 @@ def check_backups(
     """Check that each names a stack that says how, devices that run it, a store, and known secrets."""
     watched = {each.instance.device.name for each in stacks if collects_metrics(each)}
     for name, plan in fleet.inventory.backups.items():
-        check = _Check(fleet, name, diagnostics)
+        check = _Check(fleet, "backups", name, diagnostics)
         check.name_is_free()
         if check.stack(plan, catalog):
-            check.devices(plan, {each.device.name: each for each in graph.of_stack(plan.stack)})
+            running = {each.device.name: each for each in graph.of_stack(plan.stack)}
+            check.members(plan.stack, plan.devices, running)
         check.store(plan, watched)
         check.schedule(plan)
         check.secrets(plan)
 
 
-class _Check:
-    def __init__(self, fleet: Fleet, name: str, diagnostics: Diagnostics) -> None:
-        self.fleet = fleet
-        self.name = name
-        self.diagnostics = diagnostics
-
+class _Check(DeclaredCheck):
     def name_is_free(self) -> None:
         if self.name in RESERVED:
             message = f"a backup cannot be called `{self.name}`"
             hint = f"`paisctl backup {self.name}` means something else; take another name"
-            self._error("reserved-name", message, hint=hint)
+            self.error("reserved-name", message, hint=hint)
 
     def stack(self, plan: BackupPlan, catalog: Catalog) -> bool:
         """Check that it can be backed up; whether there is such a stack."""
-        found = catalog.stacks.get(plan.stack)
+        found = self.find(plan.stack, catalog)
         if found is None:
-            if plan.stack not in catalog.broken:
-                hint = did_you_mean(plan.stack, catalog.stacks, "stacks")
-                self._error("unknown-stack", f"unknown stack `{plan.stack}`", "stack", hint=hint)
             return False
         if found.bundle.backup is None:
             message = f"the stack `{plan.stack}` does not say how it is backed up"
             hint = f"add `backup:` to {found.folder / 'bundle.yaml'}"
-            self._error("no-backup", message, "stack", hint=hint)
+            self.error("no-backup", message, "stack", hint=hint)
         return True
-
-    def devices(self, plan: BackupPlan, running: Mapping[str, Instance]) -> None:
-        for position, device in enumerate(plan.devices or ()):
-            if device not in self.fleet.devices:
-                self._unknown_device(device, "devices", position)
-            elif plan.stack not in self.fleet.devices[device].device.stacks:
-                message = f"{device} does not run `{plan.stack}`"
-                hint = f"it runs on {', '.join(running) or 'no device'}"
-                self._error("not-a-member", message, "devices", position, hint=hint)
-            elif device in (plan.devices or ())[:position]:
-                self._error("duplicate-member", f"{device} stands here twice", "devices", position)
-        if not plan.devices and not running:
-            message = f"no device runs `{plan.stack}`"
-            self._error("no-members", message, "stack", hint="take the backup out, or give it one")
 
     def store(self, plan: BackupPlan, watched: set[str]) -> None:
         store, at = plan.store.device, ("store", "device")
         device = self.fleet.devices.get(store)
         if device is None:
-            self._unknown_device(store, *at)
+            self.unknown_device(store, *at)
             return
         if not device.device.deploy:
             # Not an error: a rehearsal may leave it out. The command says so then.
             message = (
                 f"`{self.name}` cannot be made: paisctl does not reach {store} (`deploy: false`)"
             )
-            self._warning("backup-unreachable", message, *at, hint="take another device, or set it")
+            self.warning("backup-unreachable", message, *at, hint="take another device, or set it")
             return
         mount = network_mount(device, plan.store.path)
         if mount:
-            self._error(
+            self.error(
                 "backup-on-network",
                 f"{plan.store.path} on {store} is under the network mount {mount}",
                 *("store", "path"),
                 hint="name the machine that has the disks as the store's device",
             )
         if store not in watched:
-            self._warning(
+            self.warning(
                 "backup-unwatched",
                 f"no alert would say that `{self.name}` is not made: nothing on {store} shows its metrics",
                 *at,
@@ -105,7 +84,7 @@ class _Check:
 
     def schedule(self, plan: BackupPlan) -> None:
         if plan.schedule and plan.schedule.on not in self.fleet.devices:
-            self._unknown_device(plan.schedule.on, "schedule", "on")
+            self.unknown_device(plan.schedule.on, "schedule", "on")
 
     def secrets(self, plan: BackupPlan) -> None:
         if plan.offsite is None:
@@ -118,16 +97,4 @@ class _Check:
             if not isinstance(value, str) and value.secret not in self.fleet.inventory.secrets:
                 hint = did_you_mean(value.secret, self.fleet.inventory.secrets, "secrets")
                 message = f"unknown secret `{value.secret}`"
-                self._error("unknown-secret", message, "offsite", *at, hint=hint)
-
-    def _unknown_device(self, device: str, *at: str | int) -> None:
-        hint = did_you_mean(device, self.fleet.devices, "devices")
-        self._error("unknown-device", f"unknown device `{device}`", *at, hint=hint)
-
-    def _error(self, code: str, message: str, *at: str | int, hint: str | None = None) -> None:
-        mark = self.fleet.mark("backups", self.name, *at)
-        self.diagnostics.error(code, message, mark, hint)
-
-    def _warning(self, code: str, message: str, *at: str | int, hint: str | None = None) -> None:
-        mark = self.fleet.mark("backups", self.name, *at)
-        self.diagnostics.warning(code, message, mark, hint)
+                self.error("unknown-secret", message, "offsite", *at, hint=hint)

@@ -8,6 +8,7 @@ from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.rollouts import Rollout
 from paisctl.rendering.catalog import Catalog
+from paisctl.rendering.checks.declared import DeclaredCheck
 from paisctl.rendering.graph import Graph
 from paisctl.rendering.instances import Instance
 
@@ -17,7 +18,7 @@ def check_rollouts(fleet: Fleet, catalog: Catalog, graph: Graph, diagnostics: Di
     seen: dict[str, str] = {}
     for name, rollout in fleet.inventory.rollouts.items():
         running = {each.device.name: each for each in graph.of_stack(rollout.stack)}
-        _Check(fleet, name, diagnostics).check(rollout, catalog, running)
+        _Check(fleet, "rollouts", name, diagnostics).check(rollout, catalog, running)
         other = seen.setdefault(rollout.stack, name)
         if other != name:
             diagnostics.error(
@@ -28,47 +29,23 @@ def check_rollouts(fleet: Fleet, catalog: Catalog, graph: Graph, diagnostics: Di
             )
 
 
-class _Check:
-    def __init__(self, fleet: Fleet, name: str, diagnostics: Diagnostics) -> None:
-        self.fleet = fleet
-        self.name = name
-        self.diagnostics = diagnostics
-
+class _Check(DeclaredCheck):
     def check(self, rollout: Rollout, catalog: Catalog, running: Mapping[str, Instance]) -> None:
-        found = catalog.stacks.get(rollout.stack)
+        found = self.find(rollout.stack, catalog)
         if found is None:
-            if rollout.stack not in catalog.broken:
-                hint = did_you_mean(rollout.stack, catalog.stacks, "stacks")
-                self._error("unknown-stack", f"unknown stack `{rollout.stack}`", "stack", hint=hint)
             return
         if found.bundle.rollout is None:
             message = f"the stack `{rollout.stack}` does not say how it is rolled"
             hint = f"add `rollout:` to {found.folder / 'bundle.yaml'}"
-            self._error("no-rollout", message, "stack", hint=hint)
+            self.error("no-rollout", message, "stack", hint=hint)
             return
         for gate in rollout.gates:
             if gate not in found.bundle.rollout.gates:
                 hint = did_you_mean(gate, found.bundle.rollout.gates, "gates")
                 message = f"the stack `{rollout.stack}` has no gate `{gate}`"
-                self._error("unknown-gate", message, "gates", gate, hint=hint)
-        self._devices(rollout, running)
+                self.error("unknown-gate", message, "gates", gate, hint=hint)
+        self.members(rollout.stack, rollout.devices, running)
         self._versions(rollout, running, f"images.{found.bundle.rollout.image}.tag")
-
-    def _devices(self, rollout: Rollout, running: Mapping[str, Instance]) -> None:
-        for position, device in enumerate(rollout.devices or ()):
-            if device not in self.fleet.devices:
-                hint = did_you_mean(device, self.fleet.devices, "devices")
-                message = f"unknown device `{device}`"
-                self._error("unknown-device", message, "devices", position, hint=hint)
-            elif rollout.stack not in self.fleet.devices[device].device.stacks:
-                message = f"{device} does not run `{rollout.stack}`"
-                hint = f"it runs on {', '.join(running) or 'no device'}"
-                self._error("not-a-member", message, "devices", position, hint=hint)
-            elif device in (rollout.devices or ())[:position]:
-                self._error("duplicate-member", f"{device} stands here twice", "devices", position)
-        if not rollout.devices and not running:
-            message = f"no device runs `{rollout.stack}`"
-            self._error("no-members", message, "stack", hint="take the rollout out, or give it one")
 
     def _versions(self, rollout: Rollout, running: Mapping[str, Instance], setting: str) -> None:
         """Members of one cluster are of one version; only while they are rolled they are not."""
@@ -84,7 +61,3 @@ class _Check:
                 f"write the tag once, under `stacks: {rollout.stack}: images:`",
                 related,
             )
-
-    def _error(self, code: str, message: str, *at: str | int, hint: str | None = None) -> None:
-        mark = self.fleet.mark("rollouts", self.name, *at)
-        self.diagnostics.error(code, message, mark, hint)
