@@ -111,21 +111,14 @@ def open_ground(
     Raises:
         HostError: the store cannot be reached.
     """
-    instances = list(definition.instances) if asks_members else []
-    at = definition.settings.store.device
+    instances, at = definition.instances if asks_members else (), definition.settings.store.device
     devices = list(dict.fromkeys([*(each.device.name for each in instances), at]))
-    for device in devices:
-        if device not in hosts:
-            raise UsageError(f"paisctl does not connect to {device}: it has `deploy: false`")
+    if undeployed := [device for device in devices if device not in hosts]:
+        raise UsageError(f"paisctl does not connect to {undeployed[0]}: it has `deploy: false`")
     targets = build_targets(fleet, hosts, devices)
     with open_members(instances, targets, vault, listener) as opened:
         transport, host = opened.targets[at].transport, opened.states[at]
-        if host.problem:
-            try:
-                transport.connect()  # without docker it can still keep files
-            except HostError as error:
-                hint = error.hint or f"is it on? ssh {at}"
-                raise HostError(f"the store {at}: {error.message}", hint) from error
+        _reach_store(transport, host)
         yield Ground(
             definition,
             [member for each in instances if (member := opened.member(each))],
@@ -136,6 +129,16 @@ def open_ground(
             vault,
             _rollouts(fleet, definition, opened.states),
         )
+
+
+def _reach_store(transport: Transport, host: HostState) -> None:
+    """See to it that the store is there; without docker it can still keep files."""
+    try:
+        if host.problem:
+            transport.connect()
+    except HostError as error:
+        hint = error.hint or f"is it on? ssh {host.device}"
+        raise HostError(f"the store {host.device}: {error.message}", hint) from error
 
 
 def _rollouts(

@@ -81,23 +81,31 @@ def backup(
       paisctl backup verify knowledge --from 20261122T213000Z
     """
     action, name = _words(first, second)
+    _refuse_misfits(action, name, when, output)
+    if action == "list":
+        _list(desired_of(context), name)
+    elif name is None:
+        _declared(desired_of(context))
+    elif action == "verify":
+        _verify(desired_of(context), name, when, offsite=not no_offsite)
+    elif action == "schedule":
+        _schedule(context, desired_of(context), name, output)
+    else:
+        _run(desired_of(context), name, offsite=not no_offsite)
+
+
+def _refuse_misfits(action: str, name: str | None, when: str, output: Path | None) -> None:
+    """Refuse options that mean nothing for an action.
+
+    Raises:
+        UsageError: there is one, or the name of the backup is missing.
+    """
     if output is not None and action != "schedule":
         raise UsageError("--output belongs to `schedule`")
     if when != "latest" and action != "verify":
         raise UsageError("--from belongs to `verify`", "to bring one back: paisctl restore NAME")
-    desired = desired_of(context)
     if name is None and action in ("verify", "schedule"):
         raise UsageError(f"which backup? paisctl backup {action} NAME")
-    if action == "list":
-        _list(desired, name)
-    elif name is None:
-        _declared(desired)
-    elif action == "verify":
-        _verify(desired, name, when, offsite=not no_offsite)
-    elif action == "schedule":
-        _schedule(context, desired, name, output)
-    else:
-        _run(desired, name, offsite=not no_offsite)
 
 
 def _words(first: str | None, second: str | None) -> tuple[str, str | None]:

@@ -88,11 +88,17 @@ def restore(
         if dry_run:
             typer.echo("dry run: nothing was changed")
             return
-        if wrong := verify(ground, _part(stored, replacements)):
-            typer.echo(view.verification(stored.backup, wrong), nl=False)
-            raise typer.Exit(1)
+        _refuse_damaged(ground, _part(stored, replacements))
         _ask(replacements, confirm or ())
         _carry_out(ground, stored, replacements)
+
+
+def _refuse_damaged(ground: Ground, stored: StoredBackup) -> None:
+    from paisctl.views import backup as view
+
+    if wrong := verify(ground, stored):
+        typer.echo(view.verification(stored.backup, wrong), nl=False)
+        raise typer.Exit(1)
 
 
 def _part(stored: StoredBackup, replacements: Sequence[Replacement]) -> StoredBackup:

@@ -51,19 +51,23 @@ def overlay_of(desired: Desired, hosts: Iterable[LabHost], directory: Path) -> d
                 # A digest pins upstream's image. Only here can each device have another tag.
                 own = devices[device].setdefault("stacks", {}).setdefault(stack, {"images": {}})
                 own["images"][name] = {"tag": image.tag}
-    backups = {
-        name: {"offsite": {"image": image.reference}}
-        for name, backup in desired.fleet.inventory.backups.items()
-        if backup.offsite
-        and (image := replacement(backup.offsite.image)).reference != backup.offsite.image
-    }
     secrets_file = str(directory / SECRETS_FILE)
     return {
         "tailnet": {"policy": False},
         "secrets_file": secrets_file,
-        "backups": backups,
+        "backups": _backups(desired),
         "devices": devices,
         "stacks": stacks,
+    }
+
+
+def _backups(desired: Desired) -> dict[str, Any]:
+    """The lab's own restic for the backups that go off-site."""
+    return {
+        name: {"offsite": {"image": image.reference}}
+        for name, backup in desired.fleet.inventory.backups.items()
+        if backup.offsite
+        and (image := replacement(backup.offsite.image)).reference != backup.offsite.image
     }
 
 
