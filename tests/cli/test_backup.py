@@ -17,13 +17,13 @@ BACKUPS = {
         "knowledge": {
             "stack": "qdrant",
             "store": STORE,
-            "schedule": {"at": "03:30", "on": "k6"},
+            "schedule": {"at": "03:30", "device": "k6"},
             "offsite": {"repository": "b2:bucket:path", "password": {"secret": "restic"}},
         },
         "samples": {
             "stack": "prometheus",
             "store": STORE,
-            "schedule": {"at": "04:00", "on": "nas"},
+            "schedule": {"at": "04:00", "device": "nas"},
         },
         "cache": {"stack": "redis-cache", "store": STORE},
     },

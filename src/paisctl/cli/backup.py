@@ -238,13 +238,13 @@ def _schedule(context: typer.Context, desired: Desired, name: str, output: Path 
     if when is None:
         raise UsageError(
             f"the inventory does not say when {name} runs",
-            f'write `schedule: {{at: "03:30", on: DEVICE}}` under `backups: {name}:`',
+            f'write `schedule: {{at: "03:30", device: DEVICE}}` under `backups: {name}:`',
         )
     inventories = [path.resolve() for path in settings(context).inventory]
-    made = schedule(name, when.at, desired.fleet.devices[when.on].kind.os, inventories)
+    made = schedule(name, when.at, desired.fleet.devices[when.device].kind.os, inventories)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         for file, text in made.files.items():
             (output / file).write_text(text, "utf-8")
             typer.echo(f"{output / file} is written", err=True)
-    typer.echo(view.scheduled(name, when.on, made, written=output is not None), nl=False)
+    typer.echo(view.scheduled(name, when.device, made, written=output is not None), nl=False)

@@ -64,7 +64,7 @@ class Schedule(Model):
     at: TimeOfDay = Field(
         description='Time of day, by the clock of the device that runs it: "03:30"'
     )
-    on: Name = Field(description="The device that runs it; paisctl has to be installed there")
+    device: Name = Field(description="The device that runs it; paisctl has to be installed there")
 
 
 class Offsite(Model):

@@ -28,7 +28,7 @@ def declared(definitions: Sequence[Definition]) -> str:
 def _declared(definition: Definition) -> tuple[str, ...]:
     plan = definition.settings
     store = f"{plan.store.device}:{plan.store.path}" + (", off-site" if plan.offsite else "")
-    when = f"{plan.schedule.at} on {plan.schedule.on}" if plan.schedule else "-"
+    when = f"{plan.schedule.at} on {plan.schedule.device}" if plan.schedule else "-"
     if definition.bundle.nothing:
         return definition.name, plan.stack, "nothing to keep", "-", ", ".join(definition.devices)
     return definition.name, plan.stack, store, when, ", ".join(definition.devices)

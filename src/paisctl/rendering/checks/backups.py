@@ -83,8 +83,8 @@ class _Check(DeclaredCheck):
             )
 
     def schedule(self, plan: BackupPlan) -> None:
-        if plan.schedule and plan.schedule.on not in self.fleet.devices:
-            self.unknown_device(plan.schedule.on, "schedule", "on")
+        if plan.schedule and plan.schedule.device not in self.fleet.devices:
+            self.unknown_device(plan.schedule.device, "schedule", "device")
 
     def secrets(self, plan: BackupPlan) -> None:
         if plan.offsite is None:
