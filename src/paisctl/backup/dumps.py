@@ -6,7 +6,7 @@ from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from functools import partial
 
-from paisctl.cluster.backup_driver import Kept, Kind, Piece, Replacement, Stored
+from paisctl.cluster.backup_driver import Kept, Kind, Lost, Piece, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
 from paisctl.cluster.member import Member
 from paisctl.errors import HostError
@@ -30,7 +30,7 @@ class DumpDriver:
     Args:
         members: those that can be asked.
         dumps: what the bundle declares.
-        versions: of the software, by device.
+        versions: of the software that the inventory wants, by device.
     """
 
     def __init__(
@@ -41,13 +41,26 @@ class DumpDriver:
         self._versions = versions
 
     def version(self, device: str) -> str:
-        return self._versions[device]
+        """The images that run; what the inventory wants where that is not known."""
+        member = self._members[device]
+        services = dict.fromkeys(dump.service for dump in self._dumps.values())
+        running = {_image(member, service) for service in services} - {""}
+        return ", ".join(sorted(running)) or self._versions[device]
 
-    def pieces(self, device: str, only: Collection[str] = ()) -> Generator[Piece]:
+    def pieces(
+        self,
+        device: str,
+        only: Collection[str] = (),
+        say: Say = lambda _: None,  # noqa: ARG002 # the interface
+    ) -> Generator[Piece | Lost]:
         member = self._members[device]
         for dump in self._dumps.values():
             if not only or dump.name in only:
                 yield Piece(dump.name, kind_of(dump.name), partial(_output, member, dump))
+
+    def missing(self, stored: Stored, only: Collection[str] = ()) -> dict[str, str]:  # noqa: ARG002
+        """Dumps of one device say nothing about those of another."""
+        return {}
 
     def check(self, stored: Stored, piece: Kept) -> None:
         """Nothing is known of what is in it."""
@@ -98,6 +111,11 @@ class DumpDriver:
         if status := channel.wait():
             why = _last_line(channel.stderr) or last or f"exit status {status}"
             raise HostError(f"{piece.device} does not take {piece.name}: {why}")
+
+
+def _image(member: Member, service: str) -> str:
+    """The image that a container was made from, as it was named; empty if that is not known."""
+    return str(member.inspect(service).get("Config", {}).get("Image") or "")
 
 
 def _output(member: Member, dump: Dump) -> Generator[bytes]:

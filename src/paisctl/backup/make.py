@@ -14,8 +14,10 @@ from paisctl.backup.events import Copied, Copying, Missed, Watcher
 from paisctl.backup.manifest import Backup, backups_in, marker_of, stamp_of, text_of
 from paisctl.backup.retention import superfluous
 from paisctl.backup.store import MANIFEST, Store, partial_name
-from paisctl.cluster.backup_driver import BackupDriver, Kept, Piece
+from paisctl.backup.stored import StoredBackup
+from paisctl.cluster.backup_driver import BackupDriver, Kept, Lost, Piece
 from paisctl.errors import HostError, PaisctlError
+from paisctl.events import Noted
 
 T = TypeVar("T")
 _LEFT_OVER = 48 * 3600  # seconds after which nobody works on an unfinished backup any more
@@ -64,6 +66,7 @@ class Making:
         if not self.pieces and self.missing:
             self.store.remove(partial)
             raise HostError("nothing could be backed up", _listed(self.missing))
+        self._look_for_gaps(StoredBackup(self.store, self._backup(stamp, only), partial), only)
         backup = self._backup(stamp, only)
         written = self.store.write(f"{partial}/{MANIFEST}", [text_of(backup).encode()])
         if self.store.digest(f"{partial}/{MANIFEST}") != written:
@@ -72,17 +75,35 @@ class Making:
         return backup
 
     def _device(self, device: str, partial: str, only: Collection[str]) -> None:
-        """Copy all of one device."""
+        """Copy all of one device that can be had."""
         if device in self.away:
             self._miss(device, self.away[device])
             return
         try:
             self.versions[device] = _asked(self.driver.version, device)
-            with closing(_each(self.driver.pieces(device, only))) as pieces:
+            found = self.driver.pieces(device, only, lambda text: self.watcher(Noted(text)))
+            with closing(_each(found)) as pieces:
                 for piece in pieces:
-                    self.pieces.append(self._copy(device, piece, partial))
+                    self._take(device, piece, partial)
         except _SourceFailed as failed:
             self._miss(device, str(failed))
+
+    def _take(self, device: str, piece: Piece | Lost, partial: str) -> None:
+        """Copy a file, or say why it is not there."""
+        if isinstance(piece, Lost):
+            self._miss(device, f"{piece.name}: {piece.why}")
+            return
+        try:
+            self.pieces.append(self._copy(device, piece, partial))
+        except _SourceFailed as failed:
+            self.store.discard(f"{partial}/{device}/{piece.path}")
+            why = str(failed)
+            self._miss(device, why if piece.path in why else f"{piece.path}: {why}")
+
+    def _look_for_gaps(self, stored: StoredBackup, only: Collection[str]) -> None:
+        """Note what is on no device that gave all that it has."""
+        for what, why in self.driver.missing(stored, only).items():
+            self._miss(what, why)
 
     def _copy(self, device: str, piece: Piece, partial: str) -> Kept:
         """Write one file to the store, and have the store say what it has."""
@@ -99,13 +120,17 @@ class Making:
             )
         if piece.sha256 and written.sha256 != piece.sha256:
             raise _SourceFailed(f"{piece.path} came damaged: it has not the SHA-256 announced")
+        if not written.size:
+            raise _SourceFailed(f"{piece.path} came empty")
         if self.store.digest(f"{partial}/{path}") != written:
             raise HostError(f"{self.store.device} has not kept {path} as it was sent")
         self.watcher(Copied(device, piece.path, written.size))
         return Kept(path, device, piece.kind, written.size, written.sha256, piece.about)
 
     def _miss(self, device: str, why: str) -> None:
-        self.missing[device] = why
+        """Note that something of a device is not there; more than once, if need be."""
+        before = self.missing.get(device)
+        self.missing[device] = f"{before}; {why}" if before else why
         self.watcher(Missed(device, why))
 
     def _backup(self, stamp: str, only: Collection[str]) -> Backup:

@@ -27,7 +27,7 @@ class Backup:
         versions: the version of the software on each device.
         members: the devices whose data it should have.
         pieces: its files.
-        missing: why nothing, or not all, of a device is in it, by device.
+        missing: why something is not in it: by device, or by what it is when no device had it.
         only: the names of the data that it was made of; empty for all.
         ended: when its last file was verified, in seconds since 1970.
         format: of the manifest.

@@ -136,6 +136,10 @@ class Store:
             )
         return Written(size, total.hexdigest())
 
+    def discard(self, path: str) -> None:
+        """Remove a file that is not as it should be, if it is there."""
+        self._run('rm -f "$1"', self._at(path), what=f"{self._at(path)} cannot be removed")
+
     def digest(self, path: str) -> Written:
         """Read a file on its host, and say what it is."""
         answer = self._run(_HASH, self._at(path), what=f"{self._at(path)} cannot be read")

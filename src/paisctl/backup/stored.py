@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
@@ -44,8 +45,11 @@ class StoredBackup:
         return self.store.chunks(self.at(piece))
 
     def json(self, piece: Kept) -> Any:
+        text = self.store.text(self.at(piece))
+        if hashlib.sha256(text).hexdigest() != piece.sha256:  # it is used before all is verified
+            raise HostError(_changed(piece))
         try:
-            return json.loads(self.store.text(self.at(piece)))
+            return json.loads(text)
         except ValueError:
             raise HostError(f"{piece.path} is no JSON") from None
 
@@ -88,7 +92,15 @@ class StoredBackup:
             told(piece, problem)
             if problem:
                 wrong.append(problem)
-        return wrong
+        return wrong or self._gaps(driver)
+
+    def _gaps(self, driver: BackupDriver) -> list[str]:
+        """What is in none of the files, and its manifest does not say so."""
+        try:
+            found = driver.missing(self, self.backup.only)
+        except PaisctlError as error:
+            return [error.message]
+        return [f"{what}: {why}" for what, why in found.items() if what not in self.backup.missing]
 
     def _problem(self, piece: Kept, driver: BackupDriver) -> str:
         try:
@@ -96,9 +108,13 @@ class StoredBackup:
             if found.size != piece.size:
                 return f"{piece.path} has {found.size} bytes, not {piece.size}"
             if found.sha256 != piece.sha256:
-                return f"{piece.path} is damaged: its content has changed since it was written"
+                return _changed(piece)
             self.open(piece)
             driver.check(self, piece)
         except PaisctlError as error:
             return error.message if piece.path in error.message else f"{piece.path}: {error}"
         return ""
+
+
+def _changed(piece: Kept) -> str:
+    return f"{piece.path} is damaged: its content has changed since it was written"

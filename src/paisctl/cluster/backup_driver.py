@@ -38,6 +38,14 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Data of a device that cannot be had; what comes after it may be well."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A file of a backup, as its manifest has it. `path` begins with the device."""
 
@@ -97,21 +105,40 @@ class Replacement:
     notes: tuple[str, ...] = ()
 
 
+def _quiet(_: str) -> None:
+    """Tell nobody."""
+
+
 class BackupDriver(Protocol):
     """Knows one kind of data. Raises PaisctlError where it cannot do what it is asked."""
 
     def version(self, device: str) -> str:
         """The version of the software on a device."""
 
-    def pieces(self, device: str, only: Collection[str] = ()) -> Generator[Piece]:
+    def pieces(
+        self, device: str, only: Collection[str] = (), say: Say = _quiet
+    ) -> Generator[Piece | Lost]:
         """What there is to keep of a device; each is made when it is asked for.
 
-        The next one is asked for when the one before is in the store and verified there: what it left
-        behind on the device can go then, and also when the iterator is closed instead.
+        The next one is asked for when the one before is in the store and verified there, or could not
+        be read: what it left behind on the device can go then, and also when the iterator is closed
+        instead. What cannot be had is `Lost`, and the rest goes on; an error ends the device.
 
         Args:
             device: one of the members.
             only: names of data, as `Replacement.name` has them; none means all.
+            say: told what is no failure, and yet to be known.
+        """
+
+    def missing(self, stored: Stored, only: Collection[str] = ()) -> dict[str, str]:
+        """What should be in a backup and is in none of its files; needs no member.
+
+        Args:
+            stored: the backup, which may not be finished yet.
+            only: names of data; none means all.
+
+        Returns:
+            Why, by what it is in a few words.
         """
 
     def check(self, stored: Stored, piece: Kept) -> None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from paisctl.cluster.backup_driver import Kept, Piece, Replacement, Stored
+from paisctl.cluster.backup_driver import Kept, Lost, Piece, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
 from paisctl.cluster.member import Member
-from qdrant_driver.api import SNAPSHOT_TIMEOUT, Api, QdrantError, path_of
+from paisctl.errors import PaisctlError
+from qdrant_driver import snapshots
+from qdrant_driver.api import Api, QdrantError, path_of
+from qdrant_driver.disk import Disk, read_disk
 from qdrant_driver.nodes import Nodes
 from qdrant_driver.restore import Restoring
 from qdrant_driver.shapes import (
@@ -29,9 +32,8 @@ from qdrant_driver.shapes import (
     parse_aliases,
     parse_collections,
     parse_shard_map,
-    parse_snapshot,
 )
-from qdrant_driver.stored import AROUND, CONFIG
+from qdrant_driver.stored import AROUND, CONFIG, gaps
 
 _CHUNK = 1 << 18
 _LONGEST = 150  # characters of a file's name that are the collection's
@@ -53,20 +55,24 @@ class Backups:
         with self._nodes.api(device) as api:
             return api.version()
 
-    def pieces(self, device: str, only: Collection[str] = ()) -> Generator[Piece]:
+    def pieces(
+        self, device: str, only: Collection[str] = (), say: Say = lambda _: None
+    ) -> Generator[Piece | Lost]:
         with self._nodes.api(device) as api:
             found = parse_collections(api.get("/collections"))
-            wanted = [name for name in found if not only or name in only]
-            views = {name: view for name in wanted if (view := _around(api, name))}
             around = {
                 "version": api.version(),
                 "cluster": api.get("/cluster"),
                 "aliases": parse_aliases(api.get("/aliases")),
-                "collections": views,
+                "collections": {},
             }
+            disk = self._disk(device, say)
+            for name in (each for each in found if not only or each in only):
+                yield from _Share(api, name, disk, around["collections"], say).pieces()
             yield _json_piece(AROUND, around)
-            for name in views:
-                yield from _snapshot(api, name)
+
+    def missing(self, stored: Stored, only: Collection[str] = ()) -> dict[str, str]:
+        return gaps(stored, only)
 
     def check(self, stored: Stored, piece: Kept) -> None:
         """Read the configuration in a snapshot: what Qdrant reads first when it takes one."""
@@ -88,25 +94,71 @@ class Backups:
     def restore(self, stored: Stored, replacement: Replacement, say: Say) -> str:
         return self._restoring(stored).restore(replacement, say)
 
+    def _disk(self, device: str, say: Say) -> Disk | None:
+        try:
+            return read_disk(self._nodes.member(device))
+        except PaisctlError as error:
+            say(f"{error.message}; whether there is room for snapshots is not known")
+            return None
+
     def _restoring(self, stored: Stored) -> Restoring:
         return Restoring(self._nodes, stored, self._hold)
 
 
-def _around(api: Api, name: str) -> dict[str, Any] | None:
-    """What is to be known of a collection beside its points; as it came, for whoever reads it."""
-    info = _unless_deleted(lambda: api.get(path_of(name)))
-    shards = _unless_deleted(lambda: api.get(path_of(name, "cluster")))
-    return {"info": info, "shards": shards} if info and shards else None
+@dataclass(frozen=True)
+class _Share:
+    """What one node has of a collection.
 
+    Attributes:
+        disk: of the node; None where it could not be read.
+        told: takes what is to be known of the collection beside its points, by its name; as it came, for
+            whoever reads it. Empty for one that could not be asked about, nothing for a deleted one.
+    """
 
-def _unless_deleted(ask: Callable[[], Any]) -> Any:
-    """An answer; None when the collection was deleted since it was listed."""
-    try:
-        return ask()
-    except QdrantError as error:
-        if error.status != httpx.codes.NOT_FOUND:
-            raise
-        return None
+    api: Api
+    name: str
+    disk: Disk | None
+    told: dict[str, Any]
+    say: Say
+
+    def pieces(self) -> Generator[Piece | Lost]:
+        """Make a snapshot, hand it on, and remove it from the node."""
+        try:
+            self.told[self.name] = {}
+            made = self._made()
+        except QdrantError as error:
+            if error.status == httpx.codes.NOT_FOUND:  # deleted since it was listed
+                del self.told[self.name]
+            else:
+                yield Lost(self.name, error.message.removeprefix(f"{self.api.device}: "))
+            return
+        if made is None or isinstance(made, Lost):
+            yield from [made] if made else []
+            return
+        snapshot, about = made
+        path = path_of(self.name, "snapshots", snapshot.name)
+        try:
+            yield _snapshot_piece(self.api, path, self.name, snapshot, about)
+        finally:  # nobody wants it any more, and every night's would fill the disk
+            self._remove(snapshot)
+
+    def _made(self) -> tuple[SnapshotInfo, dict[str, Any]] | Lost | None:
+        """A snapshot and what is to be known of it; None where the node has no share."""
+        info, shards = self.api.get(path_of(self.name)), self.api.get(path_of(self.name, "cluster"))
+        self.told[self.name] = {"info": info, "shards": shards}
+        about = _about(self.api, self.name, parse_shard_map(shards))
+        if not about:
+            return None
+        if self.disk and (short := self.disk.short_for(self.name)):
+            return Lost(self.name, short)
+        return snapshots.create(self.api, self.name), about
+
+    def _remove(self, snapshot: SnapshotInfo) -> None:
+        try:
+            snapshots.delete(self.api, self.name, snapshot.name)
+        except QdrantError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                self.say(f"{error.message}; {snapshot.name} stays among its snapshots")
 
 
 def _json_piece(path: str, value: Any) -> Piece:
@@ -116,28 +168,6 @@ def _json_piece(path: str, value: Any) -> Piece:
         yield content
 
     return Piece(path, "json", read, len(content))
-
-
-def _snapshot(api: Api, name: str) -> Generator[Piece]:
-    """Make a snapshot of a collection on a node, hand it on, and remove it from the node."""
-    seen = _unless_deleted(lambda: api.get(path_of(name, "cluster")))
-    if seen is None or not (about := _about(api, name, parse_shard_map(seen))):
-        return
-    make, options = path_of(name, "snapshots"), {"wait": True}
-    made = _unless_deleted(lambda: api.post(make, params=options, timeout=SNAPSHOT_TIMEOUT))
-    if made is None:
-        return
-    snapshot = parse_snapshot(made)
-    path = path_of(name, "snapshots", snapshot.name)
-    is_kept = False
-    try:
-        yield _snapshot_piece(api, path, name, snapshot, about)
-        is_kept = True
-    finally:
-        if not is_kept:  # nobody wants it any more, and every night's would fill the disk
-            with suppress(QdrantError):
-                api.delete(path, SNAPSHOT_TIMEOUT)
-    api.delete(path, SNAPSHOT_TIMEOUT)
 
 
 def _about(api: Api, name: str, shards: ShardMap) -> dict[str, Any]:

@@ -55,6 +55,14 @@ class Disk:
             found.append(_short(device, SNAPSHOTS, self.snapshots_free, copies, hint))
         return found
 
+    def short_for(self, collection: str) -> str:
+        """What room lacks for one snapshot of a collection; empty if there is enough."""
+        needed = self.collections.get(collection, 0)
+        for path, free in ((STORAGE, self.storage_free), (SNAPSHOTS, self.snapshots_free)):
+            if free <= needed:
+                return _words(path, free, needed)
+        return ""
+
 
 def read_disk(member: Member) -> Disk:
     """Raises HostError; PaisctlError for an answer that is none."""
@@ -82,5 +90,8 @@ def _usage(line: str) -> tuple[str, int]:
 
 
 def _short(device: str, path: str, free: int, needed: int, hint: str) -> Obstacle:
-    what = f"{free / _KIB_PER_GIB:.1f} GiB are free below {path}, {needed / _KIB_PER_GIB:.1f} are needed"
-    return Obstacle(what, hint, device)
+    return Obstacle(_words(path, free, needed), hint, device)
+
+
+def _words(path: str, free: int, needed: int) -> str:
+    return f"{free / _KIB_PER_GIB:.1f} GiB are free below {path}, {needed / _KIB_PER_GIB:.1f} are needed"

@@ -28,6 +28,7 @@ class LocalMember:
     node: StandinNode | None = None
     arch: str = "amd64"
     settings: dict[str, Any] = field(default_factory=dict)
+    image: str = ""
 
     def setting(self, name: str) -> Any:
         return self.settings.get(name, "")
@@ -40,7 +41,9 @@ class LocalMember:
         return httpx.Client(base_url=self.url(port), timeout=30)
 
     def run(self, service: str, command: Sequence[str], stdin: bytes = b"") -> Completed:
-        return LocalTransport().run(self._command(service, command), stdin)
+        done = LocalTransport().run(self._command(service, command), stdin)
+        printed = done.stdout.replace(f"{self.directory}/".encode(), b"/qdrant/")
+        return Completed(done.exit_status, printed, done.stderr)
 
     def open(self, service: str, command: Sequence[str]) -> Channel:
         return LocalTransport().open(self._command(service, command))
@@ -49,7 +52,7 @@ class LocalMember:
         return self.run(service, command)
 
     def inspect(self, service: str) -> dict[str, Any]:
-        return {"Name": service}
+        return {"Name": service, "Config": {"Image": self.image}}
 
     def stop(self, service: str) -> None:
         assert self.node is not None, service

@@ -83,7 +83,9 @@ def test_a_command_that_fails_at_its_end_gives_nothing(tmp_path: Path) -> None:
     fleet = Fleet(tmp_path, fails)
     with pytest.raises(HostError, match="nothing could be backed up") as raised:
         fleet.making().run()
-    assert raised.value.hint == ("k6: sh in db failed: no space; m7: sh in db failed: no space")
+    assert raised.value.hint == (
+        "k6: all.sql: sh in db failed: no space; m7: all.sql: sh in db failed: no space"
+    )
     assert list((tmp_path / "nas" / "sql").iterdir()) == []
 
 
@@ -170,11 +172,31 @@ def test_what_has_no_way_back_is_refused(tmp_path: Path) -> None:
     assert "does not say how all.sql is brought back" in str(driver.obstacles(stored)[0])
 
 
-def test_an_empty_dump_is_found(tmp_path: Path) -> None:
-    fleet = Fleet(tmp_path, DUMP | {"command": ["true"]})
+def test_an_empty_dump_is_no_backup_of_its_device(fleet: Fleet) -> None:
+    (fleet.folder / "m7" / "database").write_text("")
     backup = fleet.making().run()
-    wrong = StoredBackup(fleet.store, backup).verify(fleet.definition().driver([]), lambda *_: None)
-    assert wrong == ["k6/all.sql is empty", "m7/all.sql is empty"]
+    assert backup.missing == {"m7": "all.sql came empty"}
+    assert [piece.path for piece in backup.pieces] == ["k6/all.sql"]
+    assert not (fleet.folder / "nas" / "sql" / backup.stamp / "m7" / "all.sql").exists()
+
+
+def test_a_dump_that_fails_does_not_hide_the_next_one(tmp_path: Path) -> None:
+    fails = DUMP | {"name": "roles.sql", "command": ["sh", "-c", "cat database; exit 3"]}
+    fleet = Fleet(tmp_path, fails, DUMP)
+    backup = fleet.making().run()
+    assert backup.missing == dict.fromkeys(
+        ("k6", "m7"), "roles.sql: sh in db failed: exit status 3"
+    )
+    assert [piece.path for piece in backup.pieces] == ["k6/all.sql", "m7/all.sql"]
+    assert not (tmp_path / "nas" / "sql" / backup.stamp / "k6" / "roles.sql").exists()
+
+
+def test_the_version_is_that_of_the_image_that_runs(fleet: Fleet) -> None:
+    member = fleet.members("k6")[0]
+    driver = fleet.definition().driver([member])
+    assert driver.version("k6") == "db:v1"  # nothing runs that says otherwise
+    member.image = "postgres:17.1"
+    assert driver.version("k6") == "postgres:17.1"
 
 
 def test_a_file_that_is_gone_or_shorter_is_found(fleet: Fleet) -> None:
