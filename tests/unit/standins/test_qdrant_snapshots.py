@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +181,52 @@ def test_an_upload_in_chunks_is_read(cluster: StandinCluster) -> None:
     headers = {"content-type": "multipart/form-data; boundary=x"}
     response = CLIENT.post(url, content=iter(parts), headers=headers)
     assert response.json()["result"] is True
+
+
+def test_a_snapshot_has_files_with_holes_as_qdrants_has(
+    cluster: StandinCluster, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.snapshot"
+    file.write_bytes(snapshots_of(cluster)[0])
+    assert file.stat().st_size < 1 << 20
+    with tarfile.open(file) as archive:
+        logs = [member for member in archive if member.issparse()]
+        content = archive.extractfile(logs[0])
+        assert len(logs) == 2
+        assert content is not None
+        assert content.read().rstrip(b"\0") == b"wal"
+    listed = subprocess.run(["tar", "-tvf", file], capture_output=True, text=True, check=True)
+    assert listed.stdout.count(" 33554432 ") == 2
+    busybox = ["busybox", "tar", "-tf", file]
+    refused = subprocess.run(busybox, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "unknown typeflag: 0x53" in refused.stderr
+
+
+def test_before_1_17_1_a_recovery_leaves_replicas_that_are_not_in_the_snapshot(
+    cluster: StandinCluster,
+) -> None:
+    first, second, _ = cluster.nodes
+    file, before = snapshots_of(cluster)[0], replicas_of(second)
+    left = {s for s, p in before if p == second.peer_id} - {
+        s for s, p in before if p == first.peer_id
+    }
+    second.set_faults(recovery_forgets=True)
+    upload(second, file, priority="snapshot")
+    view = second.result("GET", "/collections/documents/cluster")
+    states = {shard["shard_id"]: shard["state"] for shard in view["local_shards"]}
+    assert {shard for shard, state in states.items() if state == "ManualRecovery"} == left
+    assert len(left) == 1
+
+
+def test_a_refusal_is_the_answer_until_it_is_taken_back(cluster: StandinCluster) -> None:
+    node, path = cluster.nodes[0], "/collections/documents/points/count"
+    node.set_faults(refusals={path: "shard 0 cannot be read"})
+    refused = node.send("POST", path, {"exact": True})
+    assert refused.status_code == 500
+    assert refused.json()["status"] == {"error": "shard 0 cannot be read"}
+    node.set_faults()
+    assert node.count("documents") == 60
 
 
 def test_a_rebuilt_node_gets_its_shards_from_its_peers(cluster: StandinCluster) -> None:

@@ -14,7 +14,7 @@ Written from Qdrant's OpenAPI document and the behaviour of its source. What it 
 - The peer that receives a shard drives the transfer, and gets all writes meanwhile directly. All methods
   copy all points; which of them it is shows in `shard_transfers` only. A transfer without a method is
   `stream_records`, and automatic recovery is `wal_delta`, however much was missed.
-- A snapshot is an archive of points and configuration that only a stand-in reads. It is recovered from an
+- A snapshot is an archive of points and configuration that only a stand-in reads; it has sparse files. It is recovered from an
   upload or from a file of the node, not from a URL; there are none of single shards or of all collections.
 - Points are stored, deleted and listed; there is no search, filter, payload index, sharding key or
   resharding, and a collection changes only its replication and write consistency factors.

@@ -24,6 +24,7 @@ def enveloped(answer: Answer, faults: Faults) -> Callable[[Request], Response]:
     def handle(request: Request) -> Response:
         started = time.perf_counter()
         try:
+            _refuse_if_faulty(request, faults)
             result = answer(request)
         except RefusedError as refused:
             return _reply({"status": {"error": refused.description}}, started, refused.status)
@@ -46,6 +47,11 @@ def waiting_if_asked(answer: Answer, faults: Faults) -> Callable[[Request], Resp
         return _reply({"status": "accepted"}, started, HTTPStatus.ACCEPTED)
 
     return handle
+
+
+def _refuse_if_faulty(request: Request, faults: Faults) -> None:
+    if words := faults.refusal(request.path):
+        raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, words)
 
 
 def _reply(content: dict[str, object], started: float, status: int) -> Response:

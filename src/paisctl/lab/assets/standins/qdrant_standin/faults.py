@@ -10,6 +10,9 @@ it into the volume of a node that runs. Removing it ends all faults. The switche
 - `dead_replicas`: `true`: this node's replicas are Dead, where another is active, and stay so.
 - `consensus_stopped`: a message: the consensus thread has ended with that error.
 - `wrong_checksum`: `true`: snapshots made now get a checksum that is not theirs.
+- `recovery_forgets`: `true`: replicas of this node that are not in a snapshot stay in the state of a
+  recovery when it takes one, as before Qdrant's pull request 8179 (1.17.1).
+- `refusals`: by path, the words with which any request of it fails, status 500.
 - `answers`: by path, what is changed in the `result` of a GET, as a JSON merge patch except that `null`
   is a value: `{"/cluster": {"raft_info": {"pending_operations": 3}}}`.
 """
@@ -52,6 +55,10 @@ class Faults:
         since = switch.get("from", "0")
         is_due = parsed_version(version) >= parsed_version(since)
         return is_due and touched == bool(switch.get("touched", False))
+
+    def refusal(self, path: str) -> str:
+        """Why a request of `path` fails; empty when it does not."""
+        return str(self.get("refusals", {}).get(path, ""))
 
     def altered(self, path: str, result: object) -> object:
         """The `result` of a GET of `path` as the switches want it."""

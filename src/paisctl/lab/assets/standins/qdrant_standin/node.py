@@ -65,7 +65,7 @@ class Node:
             shards,
             points,
             snapshots,
-            Restore(metadata, shards, version),
+            Restore(metadata, shards, version, faults),
             consensus,
             readiness,
         )

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from qdrant_standin.faults import parsed_version
+from qdrant_standin.faults import Faults, parsed_version
 from qdrant_standin.metadata import Metadata, RefusedError
 from qdrant_standin.shards import (
     VERSION_FILE,
@@ -25,10 +25,13 @@ PRIORITIES = ("no_sync", "snapshot", "replica")
 class Restore:
     """Recovers collections on this node."""
 
-    def __init__(self, metadata: Metadata, shards: LocalShards, version: str) -> None:
+    def __init__(
+        self, metadata: Metadata, shards: LocalShards, version: str, faults: Faults
+    ) -> None:
         self._metadata = metadata
         self._shards = shards
         self._version = version
+        self._faults = faults
         self.running: Counter[str] = Counter()
 
     def recover(self, name: str, file: Path, priority: str) -> None:
@@ -41,8 +44,10 @@ class Restore:
         with counted(self.running, name):
             self._ensure_collection(name, configuration)
             peer, shards = self._metadata.peer_id, sorted(content)
+            left = self._shards.of(name) if self._faults.get("recovery_forgets", False) else ()
+            begun = sorted({*shards, *left})
             self._metadata.propose(
-                {"kind": "begin_restore", "peer": peer, "name": name, "shards": shards}
+                {"kind": "begin_restore", "peer": peer, "name": name, "shards": begun}
             )
             for shard_id, points in content.items():
                 shard = self._shards.get(name, shard_id)
@@ -90,7 +95,7 @@ class Restore:
                 files = {
                     member.name: extracted.read().decode()
                     for member in archive.getmembers()
-                    if (extracted := archive.extractfile(member))
+                    if not member.issparse() and (extracted := archive.extractfile(member))
                 }
             version, configuration = files.pop(VERSION_FILE), json.loads(files.pop(CONFIG_FILE))
             for path, text in files.items():

@@ -1,7 +1,9 @@
 """Snapshots of this node's shards of a collection.
 
-A snapshot is a tar archive of `version.info`, `config.json` and `<shard id>/points.jsonl`; beside it lies
-its SHA-256. Qdrant's has segments and write-ahead logs in the place of the points.
+A snapshot is a tar archive of `<shard id>/points.jsonl`, `<shard id>/wal/open-1`, `version.info` and
+`config.json`; beside it lies its SHA-256. Qdrant's has segments in the place of the points. The log is
+what makes it like Qdrant's for who reads archives: an empty one that was given its room beforehand, so a
+file with a hole, stored as GNU's sparse file (qdrant lib/common/common/src/tar_ext.rs, `sparse(true)`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ from qdrant_standin.storage import write_whole
 CONFIG_FILE = "config.json"
 CHECKSUM_SUFFIX = ".checksum"
 TEMPORARY = "tmp"
+LOG_FILE = "wal/open-1"
+LOG_HEAD = b"wal\0".ljust(512, b"\0")
+LOG_SIZE = 32 << 20
 CONFIGURATION = ("vectors", "shard_number", "replication_factor", "write_consistency_factor")
 CHUNK = 1 << 18
 
@@ -55,10 +60,11 @@ class Snapshots:
         file = f"{name}-{self._metadata.peer_id}-{moment}.snapshot"
         temporary = self._new_file()
         with counted(self.creating, name), tarfile.open(temporary, "w") as archive:
-            _add(archive, VERSION_FILE, self._version)
-            _add(archive, CONFIG_FILE, json.dumps({k: collection[k] for k in CONFIGURATION}))  # type: ignore[literal-required]
             for shard_id, shard in self._shards.of(name).items():
                 _add(archive, f"{shard_id}/{POINTS_FILE}", serialized(shard.export(0)))
+                _add_sparse(archive, f"{shard_id}/{LOG_FILE}", LOG_HEAD, LOG_SIZE)
+            _add(archive, VERSION_FILE, self._version)
+            _add(archive, CONFIG_FILE, json.dumps({k: collection[k] for k in CONFIGURATION}))  # type: ignore[literal-required]
         return self._kept(name, file, temporary)
 
     def listed(self, name: str) -> list[dict[str, Any]]:
@@ -134,6 +140,29 @@ def _add(archive: tarfile.TarFile, path: str, text: str) -> None:
     member = tarfile.TarInfo(path)
     member.size, member.mtime = len(content), int(time.time())
     archive.addfile(member, io.BytesIO(content))
+
+
+def _add_sparse(archive: tarfile.TarFile, path: str, head: bytes, size: int) -> None:
+    """Add a file of `size` bytes that is a hole behind its first ones, in GNU's old sparse format.
+
+    Its header lists what is stored (offset and length, up to four of them), whether more of them follow,
+    and the size of the whole (GNU tar's manual, "Old GNU Format"); tarfile reads it and does not write it.
+    """
+    member = tarfile.TarInfo(path)
+    member.type, member.size, member.mtime = tarfile.GNUTYPE_SPARSE, len(head), int(time.time())
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    stored = ((0, len(head)), (size, 0))
+    header[386:482] = b"".join(_octal(each) for pair in stored for each in pair).ljust(96, b"\0")
+    header[482:495] = b"\0" + _octal(size)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    assert archive.fileobj is not None  # noqa: S101 # it is open
+    archive.fileobj.write(header + head)
+    archive.offset += len(header) + len(head)
+
+
+def _octal(number: int) -> bytes:
+    return b"%011o\0" % number
 
 
 def _description(file: Path) -> dict[str, Any]:
