@@ -96,12 +96,18 @@ class HostState:
 
     def image_id(self, reference: str) -> str:
         """The id of the image a reference points at on this host; empty when it has none."""
-        name = reference.removeprefix("docker.io/").removeprefix("library/")
-        repository, _, digest = name.partition("@")
-        if digest:
-            path, slash, last = repository.rpartition("/")
-            name = f"{path}{slash}{last.partition(':')[0]}@{digest}"
+        name = image_name(reference)
         for image_id, image in self.images.items():
             if name in (image.get("RepoTags") or []) or name in (image.get("RepoDigests") or []):
                 return image_id
         return ""
+
+
+def image_name(reference: str) -> str:
+    """An image's reference as an engine lists it: Docker Hub is left out, and a tag before a digest."""
+    name = reference.removeprefix("docker.io/").removeprefix("library/")
+    repository, _, digest = name.partition("@")
+    if digest:
+        path, slash, last = repository.rpartition("/")
+        name = f"{path}{slash}{last.partition(':')[0]}@{digest}"
+    return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paisctl.cli import base as against
 from paisctl.cli.context import (
     Devices,
     Diff,
@@ -18,7 +19,9 @@ from paisctl.cli.context import (
     Stacks,
     choose_scope,
     desired_of,
+    settings,
 )
+from paisctl.cli.plan_format import Json, Output, as_text, format_of
 
 if TYPE_CHECKING:
     from paisctl.inventory.load import Fleet
@@ -32,7 +35,15 @@ Out = Annotated[
         "-o", "--out", help="Also save the plan, for `paisctl apply FILE`.", metavar="FILE"
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        help="Plan from this git revision of the inventory instead of from the hosts. Asks no host "
+        "and needs no secrets.",
+        metavar="GITREV",
+    ),
+]
 DetailedExitcode = Annotated[
     bool,
     typer.Option(
@@ -53,7 +64,9 @@ def plan(
     ignore_drift: IgnoreDrift = False,
     only_drift: OnlyDrift = False,
     skip_tailnet: SkipTailnet = False,
+    base: Base = None,
     out: Out = None,
+    output: Output = None,
     as_json: Json = False,
     detailed_exitcode: DetailedExitcode = False,
 ) -> None:
@@ -62,25 +75,38 @@ def plan(
     A plan of the whole fleet ends with the tailnet's access policy. Signs: + create, ~ change, ! mend
     (the host drifted), - remove, ? not read. Exits with 1 when something could not be planned.
 
+    With --base it shows what a change of the inventory would change, as if the hosts were as that
+    revision asks. A stack that `apply` would refuse is shown, and is no failure then.
+
     \b
     Examples:
       paisctl plan 'm7-*' --stack qdrant --diff
       paisctl plan -o plan.json        # then: paisctl apply plan.json
+      paisctl plan --base main --format markdown
     """
     from paisctl import pipeline
     from paisctl.cli.choose import choose
     from paisctl.cli.policy import PolicyQuestion
-    from paisctl.views import human, json
     from paisctl.views.progress import watch_probes
 
+    form = format_of(output, as_json=as_json)
+    if base is not None:
+        against.refuse(out=out is not None, ignore_drift=ignore_drift, only_drift=only_drift)
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
     _require_writable(out)
     desired = desired_of(context)
     chosen, stacks = choose(desired, devices, on, stack)
-    policy = PolicyQuestion(desired, is_wanted=not (devices or on or stacks or skip_tailnet))
+    is_fleet = not (devices or on or stacks)
+    if base is not None:
+        whole = chosen if devices or on else None
+        within = against.Within(whole, stacks, is_fleet and not skip_tailnet, diff)
+        found, text = against.plan_from(base, settings(context).inventory, desired, within, form)
+        typer.echo(text, nl=False)
+        raise typer.Exit(against.status(found, detailed=detailed_exitcode))
+    policy = PolicyQuestion(desired, is_wanted=is_fleet and not skip_tailnet)
     with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
         found = policy.added_to(session.plan(stacks, scope), scope)
-    typer.echo(json.plan(found) if as_json else human.plan(found, show_diffs=diff), nl=False)
+    typer.echo(as_text(found, form, show_diffs=diff), nl=False)
     _save(out, found, session, desired.fleet, stacks, scope)
     raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))
 

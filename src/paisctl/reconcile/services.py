@@ -13,7 +13,7 @@ from paisctl.reconcile.ignoring import as_applied
 from paisctl.reconcile.operations import Needed
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
-from paisctl.resources.container import Container, image_fields, live_fields, with_inherited
+from paisctl.resources.container import Container, image_fields, with_inherited
 from paisctl.secrets import describe, looks_secret
 
 
@@ -124,7 +124,7 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
     if before:
         applied = fields(before, stack.spec.project, directory) | _named(was_sealed)
     image = stack.state.images.get(container.image_id, {})
-    live = live_fields(container, image)
+    live = container.fields(image)
     live = with_inherited(live, image_fields(image), wanted)
     live = _seal(stack, live, {*sealed, *was_sealed})
     found = differences(wanted, live, applied)

@@ -101,6 +101,10 @@ class Container:
         policy = (self.inspected["HostConfig"].get("RestartPolicy") or {}).get("Name", "no")
         return self.state == "exited (0)" and policy in ("no", "", "on-failure")
 
+    def fields(self, image: Mapping[str, Any]) -> Fields:
+        """What of it can be compared with a service, as `live_fields` has it."""
+        return live_fields(self, image)
+
 
 def live_fields(container: Container, image: Mapping[str, Any]) -> Fields:
     """The comparable fields of a container.

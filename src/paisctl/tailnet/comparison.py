@@ -21,7 +21,11 @@ FOREIGN = "was not written by paisctl"
 
 
 def plan_policy(
-    fleet: str, derived: Derived, live: LivePolicy, called: str = "the policy in force"
+    fleet: str,
+    derived: Derived,
+    live: LivePolicy,
+    called: str = "the policy in force",
+    was: Derived | None = None,
 ) -> PolicyPlan:
     """Compare the policy in force with what the inventory asks for.
 
@@ -30,6 +34,7 @@ def plan_policy(
         derived: the policy that should be.
         live: the one in force.
         called: what to call that one.
+        was: what that one was derived from, if it was from another revision of the inventory.
 
     Returns:
         A plan without changes if they are the same but for comments and the order of rules.
@@ -46,8 +51,10 @@ def plan_policy(
     if is_same(before, wanted):
         return PolicyPlan(notes=notes, etag=live.etag)
     cause = _cause(stamp, is_ours=is_ours, wanted=digest(wanted))
-    words = AccessWords(derived)
-    gains, losses = words.of(compare(before, wanted, derived.world, derived.world))
+    was = was or derived
+    access = compare(before, wanted, was.world, derived.world)
+    gains, _ = AccessWords(derived).of(access)
+    _, losses = AccessWords(was).of(access)
     return PolicyPlan(
         changes=tuple(_changes(fleet, before, derived, cause)),
         gains=gains,

@@ -19,6 +19,7 @@ from paisctl.plan import (
     PolicyPlan,
     count,
 )
+from paisctl.revision import Then
 from paisctl.views.console import plural, render
 
 _STYLES = {
@@ -27,6 +28,7 @@ _STYLES = {
     Action.MEND: "magenta",
     Action.DELETE: "red",
 }
+UNSEEN = "Drift and new secrets show on hosts only."
 _LONG = 72
 _AROUND = 16
 _WORDS = {
@@ -37,17 +39,27 @@ _WORDS = {
 }
 
 
-def plan(plan: Plan, *, show_diffs: bool = False) -> str:
-    """A plan, host by host, ending with a line that sums it up."""
-    return render(_plan_lines(plan, show_diffs))
+def plan(plan: Plan, *, show_diffs: bool = False, then: Then | None = None) -> str:
+    """A plan, host by host, ending with a line that sums it up.
+
+    Args:
+        plan: the plan.
+        show_diffs: whether to show changed files line by line.
+        then: the revision that it starts from; None if it starts from the hosts.
+    """
+    return render(_plan_lines(plan, show_diffs, then))
 
 
-def _plan_lines(plan: Plan, show_diffs: bool) -> Iterator[Text]:
+def _plan_lines(plan: Plan, show_diffs: bool, then: Then | None) -> Iterator[Text]:
+    if then:
+        yield Text(f"Against {then.revision} ({then.commit}). {UNSEEN}")
+        yield from (Text(f"note: {note}") for note in then.notes)
+        yield Text()
     for host in plan.hosts:
         yield from _host_lines(host, show_diffs)
     if plan.policy:
         yield from policy_lines(plan.policy, show_diffs=show_diffs)
-    yield Text(_summary(plan), "bold")
+    yield Text(summary(plan, then), "bold")
 
 
 def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
@@ -64,9 +76,9 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
         yield Text()
     for note in host.notes:
         yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
-    for change in _gathered(host.changes):
+    for change in gathered(host.changes):
         yield headline(change)
-        yield Text(f"    {_why(change)}", "dim")
+        yield Text(f"    {why(change)}", "dim")
         if show_diffs and change.diff:
             yield from (_diff_line(line) for line in change.diff.splitlines())
     if host.changes:
@@ -84,7 +96,7 @@ def policy_lines(policy: PolicyPlan, *, show_diffs: bool = False) -> Iterator[Te
         yield Text.assemble("  ", ("tailnet  ", "bold"), f"note: {note}")
     for change in policy.changes:
         yield headline(change)
-        yield Text(f"    {_why(change)}", "dim")
+        yield Text(f"    {why(change)}", "dim")
         if show_diffs and change.diff:
             yield from (_diff_line(line) for line in change.diff.splitlines())
     if policy.changes:
@@ -100,7 +112,7 @@ def access_lines(gains: Iterable[str], losses: Iterable[str]) -> Iterator[Text]:
     yield from (Text(line, style) for line, style in lines)
 
 
-def _gathered(changes: list[Change]) -> Iterator[Change]:
+def gathered(changes: Iterable[Change]) -> Iterator[Change]:
     """New files of one stack become one line: what is new as a whole needs no list of parts."""
     for _, group in groupby(changes, key=lambda c: (c.address, _is_new_file(c) or id(c))):
         first, *others = group
@@ -121,11 +133,12 @@ def headline(change: Change) -> Text:
         (f"{change.action} ", _STYLES[change.action]),
         (str(change.address), "bold"),
         f"  {what}",
-        (f"  {_values(change)}" if change.before or change.after else ""),
+        (f"  {values(change)}" if change.before or change.after else ""),
     )
 
 
-def _values(change: Change) -> str:
+def values(change: Change) -> str:
+    """What a field was and what it becomes, on one line; of long texts where they differ."""
     before, after = _shortened(change.before, change.after)
     if not (before and after):
         return after or before
@@ -158,7 +171,8 @@ def _excerpt(text: str, start: int, end: int) -> str:
     return f"{'…' if first else ''}{middle}{'…' if last < len(text) else ''}"
 
 
-def _why(change: Change) -> str:
+def why(change: Change) -> str:
+    """Why a change is made, and what it costs."""
     cause = {
         Cause.PENDING: "" if change.mark or change.reason else "rendered differently",
         Cause.DRIFT: "drift",
@@ -179,7 +193,8 @@ def _diff_line(line: str) -> Text:
     return Text(f"      {line}", style)
 
 
-def _summary(plan: Plan) -> str:
+def summary(plan: Plan, then: Then | None = None) -> str:
+    """A plan in a sentence or two: how much changes where, and what could not be planned."""
     hosts = plural(len(plan.hosts), "host")
     unplanned = f"{plural(len(plan.problems), 'host')} could not be planned"
     refused = f"{plural(len(plan.refused), 'stack')} refused" if plan.refused else ""
@@ -194,7 +209,8 @@ def _summary(plan: Plan) -> str:
             return f"Nothing to do but what is left alone{rest}."
         whole = sum(not (host.problem or host.refused) for host in plan.hosts)
         what = plural(whole, "host") if plan.hosts else "the access policy is"
-        return f"Nothing to do: {what} as wanted{rest}."
+        same = f"as at {then.revision}" if then else "as wanted"
+        return f"Nothing to do: {what} {same}{rest}."
     counts = ", ".join(f"{n} {_WORDS[action]}" for action, n in count(plan.changes).items())
     rest = f" {left_out}." if left_out else ""
     where = [f"on {len(plan.changing)} of {hosts}"] if plan.changing or not plan.policy else []

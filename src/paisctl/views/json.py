@@ -7,17 +7,22 @@ import re
 from typing import Any
 
 from paisctl.plan import Action, Cause, Change, HostPlan, Plan, PolicyPlan, count
+from paisctl.revision import Then
 
 FORMAT = 1
 
 _ACTIONS = {action: action.name.lower() for action in Action}
 
 
-def plan(plan: Plan) -> str:
-    """A plan as one JSON document, with a line end."""
+def plan(plan: Plan, then: Then | None = None) -> str:
+    """A plan as one JSON document, with a line end; `then` is the revision that it starts from."""
     hosts = [_host(host) for host in plan.hosts]
     policy = _policy(plan.policy) if plan.policy else None
-    return dump({"format": FORMAT, "summary": _summary(plan), "hosts": hosts, "policy": policy})
+    document = {"format": FORMAT, "summary": _summary(plan), "hosts": hosts, "policy": policy}
+    if then:
+        notes = list(then.notes)
+        document["base"] = {"revision": then.revision, "commit": then.commit, "notes": notes}
+    return dump(document)
 
 
 # What JSON lets stand as it is, and a terminal obeys: more control characters, and those that
