@@ -48,6 +48,16 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchBegins:
+    """Another of several batches has its turn, after a pause in seconds. `number` counts from 1."""
+
+    number: int
+    count: int
+    devices: tuple[str, ...]
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class StackWaiting:
     """A stack waits for stacks on other hosts."""
 
@@ -113,6 +123,7 @@ Event = (
     Probing
     | Probed
     | LockAwaited
+    | BatchBegins
     | StackWaiting
     | StepStarted
     | GoingBack

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, wait
 
 from paisctl.events import HostResult, Listener, Stopping
+from paisctl.execution.batches import divide
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.conversation import Conversation
 from paisctl.execution.coordinate import (
@@ -19,6 +20,7 @@ from paisctl.execution.coordinate import (
     needs_within,
 )
 from paisctl.execution.delivery import Run, pack
+from paisctl.execution.turns import Turns
 from paisctl.observed import HostState
 from paisctl.plan import Plan
 from paisctl.secrets import Vault
@@ -46,9 +48,10 @@ def execute(
 ) -> dict[str, HostResult]:
     """Apply a plan to all hosts that it changes, side by side, with one execution on each.
 
-    All hosts are locked before any is changed. A stack begins when the stacks of the plan that it
-    needs have been applied, and is skipped when one of them was not, or is on a host that could not
-    be read. An interrupt lets every host finish the stack it is in.
+    All hosts are locked before any is changed. A stack begins when its batch has its turn and the
+    stacks of the plan that it needs have been applied, and is skipped when one of them was not, or
+    is on a host that could not be read. An interrupt, or too many failures, let every host finish
+    the stack it is in.
 
     Args:
         plan: what to do.
@@ -63,9 +66,16 @@ def execute(
         HostError: a host has not been read, so that nothing can be executed on it.
         UsageError: the plan's stacks need one another in a circle.
     """
-    hosts = in_common_order(plan)
-    coordinator = Coordinator([h.device for h in hosts], needs_within(plan), missing_needs(plan))
     listener, run = one_at_a_time(listener), _run(conduct)
+    needs = needs_within(plan)
+    batches = divide(needs, conduct.pace)
+    hosts = in_common_order(plan, batches)
+    coordinator = Coordinator(
+        [host.device for host in hosts],
+        needs,
+        missing_needs(plan),
+        Turns(batches, conduct.pace, listener),
+    )
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
     talks = (
         Conversation(h, targets[h.device], states[h.device], vault, coordinator, listener)

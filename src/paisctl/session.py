@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from paisctl.desired import HostSpec
 from paisctl.events import HostResult, Listener, Outcome
 from paisctl.execute import execute
+from paisctl.execution.batches import Pace
 from paisctl.execution.conduct import Conduct
 from paisctl.inventory.rollouts import Group
 from paisctl.kept import kept_host
@@ -89,7 +90,8 @@ class Session:
             back = Plan(tuple(h for h in back.hosts if h.device not in conduct.forward_only))
             after = {host.device: results[host.device].state for host in back.hosts}
             states = {device: state for device, state in after.items() if state}
-            conduct = replace(conduct, command=f"undo {conduct.command}", rollback=False)
+            undo = f"undo {conduct.command}"
+            conduct = replace(conduct, command=undo, rollback=False, pace=Pace())
             undone = execute(back, self.targets, states, self.vault, listener, conduct)
             results = merged(results, undone, self.states)
         return results

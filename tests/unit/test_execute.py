@@ -10,6 +10,7 @@ import pytest
 from paisctl.errors import AuthenticationRefused, ConnectionLost, HostError, UsageError
 from paisctl.events import Event, HostResult, Outcome, StackEnded, StackWaiting
 from paisctl.execute import execute
+from paisctl.execution.batches import Pace
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.coordinate import Coordinator, Word, in_common_order
 from paisctl.execution.delivery import run_script
@@ -71,13 +72,14 @@ def host(device: str, **needs: list[tuple[str, str]]) -> HostPlan:
 
 
 def run(
-    plan: list[HostPlan], transports: dict[str, FakeTransport]
+    plan: list[HostPlan], transports: dict[str, FakeTransport], pace: Pace | None = None
 ) -> tuple[dict[str, HostResult], list[Event]]:
     events: list[Event] = []
     targets = {name: Target(name, transport, "/r") for name, transport in transports.items()}
     manifest = json.dumps({"paisctl": 1, "generation": 7, "stacks": {}})
     states = {name: HostState(name, "/r", manifest=manifest, facts=FACTS) for name in targets}
-    results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append, Conduct())
+    conduct = Conduct(pace=pace or Pace())
+    results = execute(Plan(tuple(plan)), targets, states, Vault({}, ""), events.append, conduct)
     return results, events
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from paisctl.execution.batches import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Conduct:
         forward_only: hosts that do not, since the version before may not read the data any more.
         wait: seconds to wait for somebody else's lock.
         keep: how many generations a host keeps, the new one included.
+        pace: which hosts come first, how many are changed at once, and when that ends.
     """
 
     command: str = "apply"
@@ -26,6 +29,7 @@ class Conduct:
     forward_only: frozenset[str] = frozenset()
     wait: float = 0.0
     keep: int = 10
+    pace: Pace = field(default_factory=Pace)
 
     def goes_back(self, device: str) -> bool:
         """Whether a host goes back by itself when a stack fails on it."""

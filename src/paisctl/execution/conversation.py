@@ -70,8 +70,11 @@ class Conversation:
                 self.coordinator.stop(f"{self.plan.device}: {problem}")
         finally:
             self._over.set()
+            stopped = self.coordinator.stopped
+            if problem:
+                self.coordinator.lost(self.plan.device)  # before others go on
             self.coordinator.locked(self.plan.device)
-            self._abandon(self.coordinator.stopped or problem or "the host never came to it")
+            self._abandon(problem, stopped)
         self.listener(HostEnded(self.plan.device, time.monotonic() - start, problem))
         stacks = self.coordinator.results(self.plan.device)
         return HostResult(
@@ -209,14 +212,15 @@ class Conversation:
         self.coordinator.ended(end)
         self.listener(end)
 
-    def _abandon(self, reason: str) -> None:
+    def _abandon(self, problem: str, stopped: str) -> None:
         """Give every stack that the host did not finish an end, for others may wait for it."""
         known = self.coordinator.results(self.plan.device)
-        changing = self.changing
+        changing, never = self.changing, "the host never came to it"
         for stack in self._stacks:
-            if stack not in known:
-                outcome = Outcome.FAILED if stack == changing else Outcome.SKIPPED
-                self._end(stack, outcome, _Broken("", reason, ()))
+            if stack == changing and stack not in known:
+                self._end(stack, Outcome.FAILED, _Broken("", problem or stopped or never, ()))
+            elif stack not in known:
+                self._end(stack, Outcome.SKIPPED, _Broken("", stopped or problem or never, ()))
         self.changing = changing
 
 

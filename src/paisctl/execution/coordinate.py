@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from graphlib import CycleError, TopologicalSorter
@@ -12,6 +12,8 @@ from types import MappingProxyType
 from paisctl.desired import Key
 from paisctl.errors import UsageError
 from paisctl.events import Outcome, StackEnded
+from paisctl.execution.batches import Batch, Pace, divide
+from paisctl.execution.turns import Turns
 from paisctl.plan import HostPlan, Plan
 
 
@@ -40,6 +42,7 @@ class Coordinator:
             that two of them cannot wait for each other.
         needs: for each stack of the plan, the stacks that come before it.
         missing: needs that this run cannot fulfil, and why: what needs them does not begin.
+        turns: whose turn it is; else everything's at once.
     """
 
     def __init__(
@@ -47,11 +50,14 @@ class Coordinator:
         devices: Collection[str],
         needs: Mapping[Key, Collection[Key]],
         missing: Mapping[Key, str] = MappingProxyType({}),
+        turns: Turns | None = None,
     ) -> None:
         self._unlocked = list(devices)
+        self._turns = turns or Turns(divide(needs, Pace()), Pace(), lambda _: None)
         self._needs = needs
         self._missing = missing
         self._ended: dict[Key, StackEnded] = {}
+        self._lost: set[str] = set()
         self._stopped = ""
         self._changed = threading.Condition()
 
@@ -59,7 +65,21 @@ class Coordinator:
         """Note the end of a stack. What was applied may still be rolled back."""
         with self._changed:
             self._ended[end.device, end.stack] = end
-            self._changed.notify_all()
+            self._turns.ended(end.device)
+            self._judge()
+
+    def lost(self, device: str) -> None:
+        """A host has broken off; what of it has not ended yet is still to be noted."""
+        with self._changed:
+            self._lost.add(device)
+            self._judge()
+
+    def _judge(self) -> None:
+        """Stop if too much has failed; else go on."""
+        self._stopped = self._stopped or self._turns.verdict(self._ended, self._lost)
+        if not (self._stopped or self._unlocked):
+            self._turns.go_on(self._ended)
+        self._changed.notify_all()
 
     def stop(self, reason: str) -> None:
         """Let no further stack begin; the first reason counts."""
@@ -98,16 +118,16 @@ class Coordinator:
     def may_begin(self, key: Key) -> tuple[Word, str]:
         """Wait until it is clear whether a stack may begin; the text says why not."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._stopped
-                    or (not self._unlocked and (self._obstacle(key) or not self._open_needs(key)))
-                )
-            )
-            if self._stopped:
-                return Word.STOP, self._stopped
-            obstacle = self._obstacle(key)
-            return (Word.SKIP, obstacle) if obstacle else (Word.GO, "")
+            while not self._stopped:
+                if not self._unlocked:
+                    self._turns.go_on(self._ended)
+                    if obstacle := self._obstacle(key):
+                        return Word.SKIP, obstacle
+                    if not self._open_needs(key) and self._turns.may(key):
+                        self._turns.began(key[0])
+                        return Word.GO, ""
+                self._changed.wait(self._turns.pause or None)
+            return Word.STOP, self._stopped
 
     def _open_needs(self, key: Key) -> list[Key]:
         return [need for need in self._needs[key] if need not in self._ended]
@@ -145,11 +165,15 @@ def missing_needs(plan: Plan) -> dict[Key, str]:
     }
 
 
-def in_common_order(plan: Plan) -> list[HostPlan]:
+def in_common_order(plan: Plan, batches: Sequence[Batch] = ()) -> list[HostPlan]:
     """The hosts that change, the stacks of all of them in one common order.
 
     Hosts work through their stacks one by one, so that two hosts with orders of their own could
     wait for each other, although no stack does.
+
+    Args:
+        plan: what to do.
+        batches: what comes before what; a batch needs none that comes after it.
 
     Raises:
         UsageError: stacks need one another in a circle.
@@ -159,6 +183,8 @@ def in_common_order(plan: Plan) -> list[HostPlan]:
     except CycleError as error:
         circle = " → ".join(f"{stack} on {device}" for device, stack in error.args[1])
         raise UsageError(f"stacks need one another in a circle: {circle}") from None
+    batch_of = {key: number for number, batch in enumerate(batches) for key in batch.stacks}
+    order.sort(key=lambda key: batch_of.get(key, 0))
     position = {key: index for index, key in enumerate(order)}
     return [
         replace(
