@@ -42,7 +42,9 @@ format: setup    ## Format the code and mend what ruff can mend
 golden: setup    ## Rewrite the expected outputs, to be reviewed with git diff
 	PAISCTL_GOLDEN=1 $(PYTHON) -m pytest -q -m 'not e2e' tests/golden tests/cli tests/cases tests/unit
 
-bench: setup     ## Measure: rendering, scaling
+bench: setup     ## Measure against other tools on a lab of 5 to 30 hosts, and alone: hours
+	@scripts/ensure-docker
+	@benchmarks/make-peers
 	$(PYTHON) -m benchmarks
 
 docs: setup      ## Rewrite the generated reference pages and the inventory's schema
