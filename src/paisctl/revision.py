@@ -23,7 +23,7 @@ class Then:
     """A project as it was.
 
     Attributes:
-        revision: as it was asked for.
+        revision: as it was asked for; a commit's own name is shortened to `commit`.
         commit: the one that this is, 12 hex digits.
         paths: the inventory files as they were, in order; none if there was no inventory.
         folder: where they lie, and what was beside them.
@@ -35,6 +35,11 @@ class Then:
     paths: tuple[Path, ...]
     folder: Path
     notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called, each name once: `main`, `1a2b3c4d5e6f`."""
+        return tuple(dict.fromkeys((self.revision, self.commit)))
 
     def named(self, text: str) -> str:
         """A text in which files of then are called as git calls them, `main:inventory/pais.yaml`."""
@@ -58,10 +63,11 @@ def project_at(paths: Sequence[Path], revision: str) -> Iterator[Then]:
     """
     repository = _Repository(paths[0].parent)
     commit = repository.commit(revision)
+    called = commit[:_SHORT] if commit.startswith(revision.lower()) else revision
     with TemporaryDirectory(prefix="paisctl-") as folder:
         layout = _Layout(repository, commit, Path(folder).resolve())
-        found = layout.lay_out(paths, revision)
-        yield Then(revision, commit[:_SHORT], found, layout.root, tuple(layout.notes))
+        found = layout.lay_out(paths, called)
+        yield Then(called, commit[:_SHORT], found, layout.root, tuple(layout.notes))
 
 
 class _Repository:

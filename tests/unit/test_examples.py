@@ -10,7 +10,7 @@ from paisctl import pipeline
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = sorted((PROJECT / "examples").rglob("*.yaml"))
-OVERLAYS = [path for path in EXAMPLES if "stacks" not in path.parts]
+OVERLAYS = [path for path in EXAMPLES if not {"stacks", "ci"} & set(path.parts)]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: str(path.relative_to(PROJECT)))

@@ -59,7 +59,7 @@ def plan_from(
 
     with project_at(paths, base) as then:
         before = _desired_then(then) if then.paths else None
-        plan = _compared(before, desired, within, base)
+        plan = _compared(before, desired, within, then.revision)
         known = {(each.code, each.message) for each in before.diagnostics} if before else set()
         new = [each for each in desired.diagnostics if (each.code, each.message) not in known]
         return plan, as_text(plan, form, show_diffs=within.diffs, then=then, warnings=new)
@@ -72,7 +72,7 @@ def status(plan: Plan, *, detailed: bool) -> int:
     return 2 if detailed and (plan or plan.refused) else 0
 
 
-def _compared(before: Desired | None, desired: Desired, within: Within, base: str) -> Plan:
+def _compared(before: Desired | None, desired: Desired, within: Within, called: str) -> Plan:
     from paisctl.inventory.rollouts import groups_of
     from paisctl.reconcile.revisions import compare
 
@@ -82,9 +82,9 @@ def _compared(before: Desired | None, desired: Desired, within: Within, base: st
         devices=within.devices,
         stacks=within.stacks,
         groups=groups_of(desired.fleet),
-        diffs_from=base if within.diffs else "",
+        diffs_from=called if within.diffs else "",
     )
-    policy = _policy(desired, before, base) if within.policy else None
+    policy = _policy(desired, before, called) if within.policy else None
     return replace(plan, policy=policy)
 
 

@@ -79,7 +79,7 @@ def compare(
     origins = {name: _origin(spec, before, after) for name, spec in wanted.items()}
     states = {name: _state(origins[name], spec) for name, spec in wanted.items()}
     plan = reconcile(wanted, states, Unopened(), stacks)
-    hosts = list(plan.hosts)
+    hosts = [_asked_for(host, wanted[host.device]) for host in plan.hosts]
     if diffs_from:
         pairs = ((origins[host.device], wanted[host.device]) for host in hosts)
         hosts = [_with_diffs(h, *pair, diffs_from) for h, pair in zip(hosts, pairs, strict=True)]
@@ -99,7 +99,7 @@ def _origin(
 
 
 def _state(before: HostSpec | None, after: HostSpec) -> HostState:
-    """A host on which a revision was applied; an apply to another folder finds nothing of it."""
+    """A host on which a revision was applied; an apply to another folder finds its containers only."""
     if before is None:
         return HostState(after.device, after.root, notes=(NEW,))
     stays = before.root == after.root
@@ -153,6 +153,19 @@ def _manifest(host: HostSpec) -> str:
     owner = {"fleet": host.fleet, "device": host.device, "generation": 1}
     stacks = {name: json.loads(line) for name, line in lines.items()}
     return json.dumps({"paisctl": VERSION, **owner, "stacks": stacks})
+
+
+def _asked_for(host: HostPlan, after: HostSpec) -> HostPlan:
+    """The plan of a host on which nobody changes anything by hand: all of it is asked for."""
+
+    def asked_for(change: Change) -> Change:
+        if change.cause in (Cause.PENDING, Cause.ORPHAN):
+            return change
+        mark = change.mark or after.stacks[change.address.name].mark
+        return replace(change, action=Action.UPDATE, cause=Cause.PENDING, reason="", mark=mark)
+
+    stacks = (replace(each, changes=tuple(map(asked_for, each.changes))) for each in host.stacks)
+    return replace(host, stacks=tuple(stacks))
 
 
 def _gone(spec: HostSpec, chosen: Collection[str]) -> HostPlan:

@@ -52,7 +52,8 @@ def plan(plan: Plan, *, show_diffs: bool = False, then: Then | None = None) -> s
 
 def _plan_lines(plan: Plan, show_diffs: bool, then: Then | None) -> Iterator[Text]:
     if then:
-        yield Text(f"Against {then.revision} ({then.commit}). {UNSEEN}")
+        commit = "".join(f" ({name})" for name in then.names[1:])
+        yield Text(f"Against {then.revision}{commit}. {UNSEEN}")
         yield from (Text(f"note: {note}") for note in then.notes)
         yield Text()
     for host in plan.hosts:

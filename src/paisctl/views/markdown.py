@@ -19,7 +19,7 @@ from paisctl.views.human import UNSEEN, gathered, summary, values, why
 # GitHub refuses a longer comment than 65,536 characters; some are for whoever posts it.
 LIMIT = 65_000
 _TABLE = "| | What | Change | Why |\n|:-:|---|---|---|"
-_MARKUP = re.compile(r"[\\`*_{}\[\]()<>|~#!$&@^=:]")
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~#!$&@]|:(?=[\w+-]+:)")  # :tada: is a picture
 # What stands between backticks is code; what may mention somebody or something becomes code.
 _CODE = re.compile(r"`([^`]*)`|(\S*[@#]\S*)")
 
@@ -50,7 +50,8 @@ def plan(
     """
     blocks = [_Block(f"### {_prose(summary(plan, then))}")]
     if then:
-        against = f"Against {_code(then.revision)} ({_code(then.commit)}). {UNSEEN}"
+        commit = "".join(f" ({_code(name)})" for name in then.names[1:])
+        against = f"Against {_code(then.revision)}{commit}. {UNSEEN}"
         blocks.append(_Block(against, tuple(_notes(then.notes))))
     blocks += [block for host in plan.hosts for block in _host(host)]
     if plan.policy:
