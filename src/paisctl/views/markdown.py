@@ -97,9 +97,8 @@ def _policy(policy: PolicyPlan) -> Iterator[_Block]:
     else:
         yield _Block("Nobody gains or loses access.")
     rows = tuple(map(_row, policy.changes))
-    yield _Block(
-        _folded(f"{plural(len(rows), 'change')} of rules\n\n{_TABLE}"), rows, "\n</details>"
-    )
+    head = _folded(f"{plural(len(rows), 'change')} of rules")
+    yield _Block(f"{head}\n{_TABLE}", rows, "\n</details>")
 
 
 def _row(change: Change) -> str:
@@ -125,7 +124,7 @@ def _warning(item: Diagnostic) -> str:
 def _diff(change: Change) -> _Block:
     block = _fenced("", change.diff.splitlines())
     head = _folded(f"{change.address.device}/{change.address.name} {change.subject}")
-    return _Block(f"{head}{block.head}", block.rows, f"{block.tail}\n\n</details>")
+    return _Block(f"{head}\n{block.head}", block.rows, f"{block.tail}\n\n</details>")
 
 
 def _fenced(title: str, lines: Iterable[str]) -> _Block:
@@ -136,10 +135,10 @@ def _fenced(title: str, lines: Iterable[str]) -> _Block:
     return _Block(f"{title}\n{fence}diff" if title else f"{fence}diff", shown, fence)
 
 
-def _folded(content: str) -> str:
-    """What is seen once it is opened; the first line always is."""
-    title, _, rest = content.partition("\n")
-    return f"<details><summary>{_escaped(title)}</summary>\n{rest or chr(10)}"
+def _folded(title: str) -> str:
+    """The beginning of what is seen once it is opened; the title always is."""
+    title = visible(" ".join(title.split()))
+    return f"<details><summary>{_escaped(title)}</summary>\n"
 
 
 def _code(text: str) -> str:
