@@ -19,16 +19,12 @@ class HostFacts:
         user: who we are there.
         docker: the command that calls docker there: its path, after `sudo -n` where that is needed.
         files_sudo: whether `root` can only be written through `sudo -n`.
-        compose: Docker Compose's version.
-        engine: Docker Engine's version.
     """
 
     system: str
     user: str
     docker: tuple[str, ...]
     files_sudo: bool
-    compose: str
-    engine: str
 
 
 @dataclass(frozen=True, slots=True)

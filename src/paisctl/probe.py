@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from paisctl.engine import Engine, EngineState, NoEngine
 from paisctl.errors import UnexpectedAnswer
 from paisctl.hostside import COMMAND, assignments, probe_program
 from paisctl.lease import lease_of
@@ -15,9 +16,10 @@ from paisctl.observed import HostFacts, HostState, KeptGeneration
 from paisctl.resources.container import Container
 from paisctl.resources.file import FileState
 from paisctl.targets import Target
+from paisctl.transports import Channel
 
 COMPOSE_FLOOR = (2, 17)
-_DOCUMENT = b'\n{"paisctl":1,'
+_DOCUMENT = '{"paisctl":1,'
 _LOW_DISK = 2 * 1024 * 1024  # KiB
 _SUDO = {None: "", True: "yes", False: "no"}
 
@@ -33,28 +35,43 @@ def probe(target: Target, *, texts: bool = False, history: bool = False) -> Host
     Raises:
         HostError: it cannot be reached, or gives an answer that cannot be understood.
     """
+    channel = target.transport.open(COMMAND)
+    program = probe_text(target.root, target.docker, target.docker_sudo, texts, history)
+    channel.write(program.encode("utf-8", "surrogateescape"))
+    return listen(target, channel)
+
+
+def probe_text(
+    root: str,
+    docker: str = "",
+    docker_sudo: bool | None = None,
+    texts: bool = False,
+    history: bool = False,
+) -> str:
+    """The program that reads a host; the arguments are as in `Target` and `probe`."""
     parameters = assignments(
-        ROOT=target.root,
-        IMAGES=" ".join(target.images),
-        DOCKER=target.docker,
-        SUDO=_SUDO[target.docker_sudo],
+        ROOT=root,
+        DOCKER=docker,
+        SUDO=_SUDO[docker_sudo],
         TEXTS="yes" if texts else "",
         HISTORY="yes" if history else "",
     )
-    program = parameters + probe_program()
-    answer = target.transport.run(COMMAND, program.encode("utf-8", "surrogateescape"))
-    return understand(target, answer.stdout, answer.stderr)
+    return parameters + probe_program()
 
 
-def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
-    """What a host's answer says.
+def listen(target: Target, channel: Channel) -> HostState:
+    """Talk with a host that runs the probe, to the end of it.
 
     Raises:
-        UnexpectedAnswer: there is no document in the answer, only a part of one, or another one.
+        HostError: the connection is lost, or what the host says cannot be understood.
     """
-    document = _document(target.device, stdout, stderr)
     try:
-        return _state(target, document)
+        document = _document(target.device, channel)
+        docker = _docker(target, document, channel)
+        return _state(target, document, docker)
+    except UnexpectedAnswer:
+        channel.wait()  # it may be cut off because the connection is
+        raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise UnexpectedAnswer(
             f"the answer of {target.device} is none of a probe ({type(error).__name__}: {error})",
@@ -62,22 +79,48 @@ def understand(target: Target, stdout: bytes, stderr: bytes = b"") -> HostState:
         ) from error
 
 
-def _state(target: Target, document: dict[str, Any]) -> HostState:
-    problem, hint = _problem(target, document) or ("", "")
-    own = _own_files(target.device, document)
+@dataclass(frozen=True, slots=True)
+class _Docker:
+    """What a host's Docker has, and how the probe has reached it, or not."""
+
+    path: str
+    sudo: bool
+    compose: str
+    error: str
+    has: EngineState
+
+
+def _docker(target: Target, document: dict[str, Any], channel: Channel) -> _Docker:
+    channel.write(b"engine\n")
+    has, last, is_there = EngineState(), "", True
+    try:
+        has = Engine(channel).read({*target.images, *document["kept_images"]})
+        channel.close_stdin()
+        last = channel.stdout.readline().decode("utf-8", "replace")
+    except NoEngine as none:
+        last, is_there = none.line, False
+    channel.wait()
+    end = _parsed(target.device, last)
+    error = "" if is_there else end["error"] or "it does not lead to an engine"
+    return _Docker(document["docker"], end["sudo"], end["compose"], error, has)
+
+
+def _state(target: Target, document: dict[str, Any], docker: _Docker) -> HostState:
+    problem, hint = _problem(target, document, docker) or ("", "")
+    own = _own_files(target.device, document, docker)
     if problem and (target.images or _has_stacks(document["manifest"])):
         return replace(own, problem=problem, hint=hint)
     return replace(
         own,
-        containers=tuple(Container(each) for each in document["containers"]),
-        images={image["Id"]: image for image in document["images"]},
+        containers=tuple(map(Container, docker.has.containers)),
+        images=docker.has.images,
         files={path: _file(path, mode, digest) for path, mode, digest in document["files"]},
         texts=dict(document["texts"]),
         notes=((problem,) if problem else ()) + _busy(own) + _notes(document),
     )
 
 
-def _own_files(device: str, document: dict[str, Any]) -> HostState:
+def _own_files(device: str, document: dict[str, Any], docker: _Docker) -> HostState:
     """What paisctl itself has left on the host, which needs no Docker to be read."""
     lock, epoch = document["lock"], int(document["host"]["epoch"])
     generations = (KeptGeneration(**each) for each in document["generations"])
@@ -85,7 +128,7 @@ def _own_files(device: str, document: dict[str, Any]) -> HostState:
         device=device,
         root=document["host"]["root"],
         manifest=document["manifest"],
-        facts=_facts(document),
+        facts=_facts(document["host"], docker),
         lock=lock,
         lock_alive=document["lock_alive"],
         last_runs=tuple(document["audit"]),
@@ -104,40 +147,46 @@ def _has_stacks(manifest: str) -> bool:
         return True
 
 
-def _document(device: str, stdout: bytes, stderr: bytes) -> dict[str, Any]:
-    """The document in an answer, which a talkative login shell may have surrounded by noise."""
-    start = stdout.rfind(_DOCUMENT)
-    if start < 0:
-        said = (stdout.strip() or stderr.strip()).decode("utf-8", "replace").splitlines()
-        raise UnexpectedAnswer(
-            f"{device} gave no answer to the probe" + (f", but said: {said[-1]}" if said else ""),
-            "its login shell must be able to run `sh -s`",
-        )
-    text = stdout[start + 1 :].decode("utf-8", "surrogateescape")
+def _document(device: str, channel: Channel) -> dict[str, Any]:
+    """The document in what a host says, which a talkative login shell may put noise in front of."""
+    said = ""
+    for line in channel.lines():
+        if line.startswith(_DOCUMENT):
+            return _parsed(device, line)
+        said = line.strip() or said
+    channel.wait()
+    said = said or channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    raise UnexpectedAnswer(
+        f"{device} gave no answer to the probe" + (f", but said: {said}" if said else ""),
+        "its login shell must be able to run `sh -s`",
+    )
+
+
+def _parsed(device: str, line: str) -> dict[str, Any]:
     try:
-        document, _ = json.JSONDecoder(strict=False).raw_decode(text)
+        return dict(json.JSONDecoder(strict=False).decode(line))
     except (ValueError, RecursionError):
         raise UnexpectedAnswer(
-            f"the answer of {device} is cut off after {len(stdout)} bytes",
+            f"the answer of {device} is cut off after {len(line)} characters",
             "run the command again; if it stays so, look at the host's memory and sshd log",
         ) from None
-    return dict(document)
 
 
-def _problem(target: Target, document: dict[str, Any]) -> tuple[str, str] | None:
+def _problem(target: Target, document: dict[str, Any], docker: _Docker) -> tuple[str, str] | None:
     """Why nothing can be deployed to a host, and what to do."""
-    host, docker = document["host"], document["docker"]
-    if docker["error"]:
+    host = document["host"]
+    if docker.error:
         return _docker_problem(host, docker)
-    compose = compose_version(docker["info"])
-    if not compose:
-        return (
-            f"Docker Compose was not found beside {docker['path']}",
-            "install the plugin: the package docker-compose-plugin, or docker-compose on Debian",
-        )
-    if version_tuple(compose) < COMPOSE_FLOOR:
-        floor = ".".join(map(str, COMPOSE_FLOOR))
-        return (f"Docker Compose {compose} is too old, {floor} or newer is needed", "upgrade it")
+    if not document["manifest"]:  # else Compose has been at work there
+        if not docker.compose:
+            return (
+                f"Docker Compose was not found beside {docker.path}",
+                "install the plugin: the package docker-compose-plugin, or docker-compose on Debian",
+            )
+        if version_tuple(docker.compose) < COMPOSE_FLOOR:
+            floor = ".".join(map(str, COMPOSE_FLOOR))
+            problem = f"Docker Compose {docker.compose} is too old, {floor} or newer is needed"
+            return (problem, "upgrade it")
     if host["root_state"] == "denied":
         owner = f"sudo install -d -o {host['user']} {host['root']}"
         return (f"{host['user']} may not write to {target.root}, nor use `sudo -n`", owner)
@@ -147,33 +196,29 @@ def _problem(target: Target, document: dict[str, Any]) -> tuple[str, str] | None
     return None
 
 
-def _docker_problem(host: dict[str, Any], docker: dict[str, Any]) -> tuple[str, str]:
-    said = str(docker["error"])
+def _docker_problem(host: dict[str, Any], docker: _Docker) -> tuple[str, str]:
+    said = docker.error
     if said == "docker: not found":
         return ("docker was not found", "install Docker, or set `docker.command` to its path")
     if "permission denied" in said:
         user = host["user"]
         return (
             f"{user} may not use Docker, neither directly nor by `sudo -n` ({said.splitlines()[0]})",
-            f"on the host: sudo usermod -aG docker {user}; or allow `sudo -n {docker['path']}`",
+            f"on the host: sudo usermod -aG docker {user}; or allow `sudo -n {docker.path}`",
         )
-    if "Cannot connect" in said or "daemon running" in said:
+    if "connection refused" in said or "no such file or directory" in said:
         mac = "start OrbStack, Docker Desktop or `colima start` on it"
         hint = mac if host["os"] == "Darwin" else "on the host: sudo systemctl start docker"
         return ("the Docker engine is not running", hint)
-    return (f"docker fails: {said.splitlines()[-1]}", f"on the host: {docker['path']} ps")
+    return (f"docker fails: {said.splitlines()[-1]}", f"on the host: {docker.path} ps")
 
 
-def _facts(document: dict[str, Any]) -> HostFacts:
-    host, docker = document["host"], document["docker"]
-    info = docker["info"] or {}
+def _facts(host: dict[str, Any], docker: _Docker) -> HostFacts:
     return HostFacts(
         system=host["os"],
         user=host["user"],
-        docker=(*(("sudo", "-n") if docker["sudo"] else ()), docker["path"]),
+        docker=(*(("sudo", "-n") if docker.sudo else ()), docker.path),
         files_sudo=host["files_sudo"],
-        compose=compose_version(info),
-        engine=str(info.get("ServerVersion", "")),
     )
 
 
@@ -186,22 +231,15 @@ def _busy(state: HostState) -> tuple[str, ...]:
 
 
 def _notes(document: dict[str, Any]) -> tuple[str, ...]:
-    host, info = document["host"], document["docker"]["info"] or {}
+    host = document["host"]
     notes = []
-    if info and not info.get("MemoryLimit", True):
+    if not host["memory_cgroup"]:
         notes.append("its kernel ignores memory limits: the memory cgroup is off")
     if host["disk_free_kib"] < _LOW_DISK:
         notes.append(f"only {host['disk_free_kib'] // 1024} MiB are free at {host['root']}")
     if document["odd_files"]:
         notes.append(f"{document['odd_files']} file(s) with control characters in their names")
     return tuple(notes)
-
-
-def compose_version(info: dict[str, Any] | None) -> str:
-    """The version of the Compose plugin in `docker info`, without `v`; empty when there is none."""
-    plugins = ((info or {}).get("ClientInfo") or {}).get("Plugins") or []
-    versions = [str(p.get("Version", "")) for p in plugins if p.get("Name") == "compose"]
-    return versions[0].removeprefix("v") if versions else ""
 
 
 def version_tuple(version: str) -> tuple[int, ...]:

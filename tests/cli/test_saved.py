@@ -13,7 +13,7 @@ from paisctl import plan_file
 from paisctl.cli.app import run
 from paisctl.plan import Plan
 from paisctl.saved_plan import digest_of
-from paisctl.transports.fake import FakeTransport, Reply
+from paisctl.transports.fake import FakeTransport
 from tests.cli.conftest import Session
 from tests.cli.test_hosts import VAULT, applied
 from tests.cli.test_hosts import box as _box
@@ -152,14 +152,14 @@ def test_nothing_to_do_is_a_plan_too(box: SimulatedFleet, session: Session) -> N
 
 def play(box: SimulatedFleet, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> FakeTransport:
     """Have the next connection find the host as it is, and then as a plan leaves it."""
-    before = probe.answer(box.hosts["box"])
+    before = probe.reply(box.hosts["box"])
     box.apply(plan, VAULT)
     stacks = [stack.name for host in plan.hosts for stack in host.stacks]
     events = ["ready", "locking", "locked"]
     said = "".join(event(kind) for kind in events)
     said += "".join(event("waiting", name) + event("applied", name) for name in stacks)
-    after = said.encode() + event("observation").encode() + probe.answer(box.hosts["box"])
-    transport = FakeTransport([Reply(before), Reply(after)])
+    said += event("observation")
+    transport = FakeTransport([before, probe.reply(box.hosts["box"], said.encode())])
     monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: transport)
     return transport
 

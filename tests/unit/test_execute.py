@@ -21,7 +21,7 @@ from paisctl.secrets import Vault
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport, Reply
 
-FACTS = HostFacts("Linux", "ann", ("/usr/bin/docker",), files_sudo=False, compose="2", engine="27")
+FACTS = HostFacts("Linux", "ann", ("/usr/bin/docker",), files_sudo=False)
 DOCUMENT = {
     "paisctl": 1,
     "host": {
@@ -30,12 +30,11 @@ DOCUMENT = {
         "root": "/r",
         "root_state": "writable",
         "files_sudo": False,
+        "memory_cgroup": True,
         "disk_free_kib": 10_000_000,
         "epoch": 1_700_000_000,
     },
-    "docker": {"sudo": False, "path": "/usr/bin/docker", "error": "", "info": None},
-    "containers": [],
-    "images": [],
+    "docker": "/usr/bin/docker",
     "files": [],
     "texts": [],
     "odd_files": 0,
@@ -46,7 +45,9 @@ DOCUMENT = {
     "generations": [],
     "open_rollouts": [],
     "kept_files": [],
+    "kept_images": [],
 }
+NO_ENGINE = '{"sudo":false,"compose":"2.40.3","error":"connection refused"}\n'
 
 
 def event(kind: str, stack: str = "", **more: object) -> str:
@@ -55,7 +56,8 @@ def event(kind: str, stack: str = "", **more: object) -> str:
 
 def says(*events: str, error: HostError | None = None, end: bool = True) -> FakeTransport:
     """A host that says it is ready, then these events, and shows itself at the end."""
-    observation = f"{event('observation')}\n{json.dumps(DOCUMENT, separators=(',', ':'))}\n"
+    document = json.dumps(DOCUMENT, separators=(",", ":"))
+    observation = f"{event('observation')}\n{document}\n{NO_ENGINE}"
     begin = event("ready") + event("locking") + event("locked")
     text = begin + "".join(events) + (observation if end else "")
     return FakeTransport([Reply(text.encode(), error=error)])
@@ -92,8 +94,9 @@ def ends(results: dict[str, HostResult]) -> dict[str, tuple[str, str]]:
 
 
 def answers(transport: FakeTransport) -> list[bytes]:
-    """What the host was told, after its delivery."""
-    return bytes(transport.stdins[0][-10:]).rsplit(b"\0", 1)[-1].split()
+    """What the host was told, between its delivery and the questions at the end."""
+    told = bytes(transport.stdins[0]).rpartition(b"engine\nGET")[0] or bytes(transport.stdins[0])
+    return told[-10:].rsplit(b"\0", 1)[-1].split()
 
 
 def test_a_stack_waits_for_what_it_needs_on_another_host() -> None:

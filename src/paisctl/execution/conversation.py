@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from paisctl.errors import HostBusy, HostError, HostOvertaken, UnexpectedAnswer
@@ -27,7 +26,7 @@ from paisctl.hostside import COMMAND
 from paisctl.manifest import parse_manifest
 from paisctl.observed import HostState
 from paisctl.plan import HostPlan
-from paisctl.probe import understand
+from paisctl.probe import listen
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 from paisctl.threads import start_thread
@@ -104,15 +103,14 @@ class Conversation:
 
     def _listen(self, channel: Channel, delivery: Delivery) -> HostState | None:
         noise = ""
-        lines = channel.lines()
-        for line in lines:
+        for line in channel.lines():
             if not line.startswith(PREFIX):
                 noise = line or noise
                 continue
             event = self._parse(line)
             match event.kind:
                 case "observation":
-                    return self._observation(lines, channel)
+                    return self._observation(channel)
                 case "withdrawn":
                     channel.wait()
                     return None
@@ -135,11 +133,10 @@ class Conversation:
     def _stacks(self) -> list[str]:
         return [stack.name for stack in self.plan.stacks]
 
-    def _observation(self, lines: Iterator[str], channel: Channel) -> HostState:
+    def _observation(self, channel: Channel) -> HostState:
         self._over.set()
-        text = "\n".join(["", *lines])
-        channel.wait()
-        state = understand(self.target, text.encode("utf-8", "surrogateescape"))
+        with self._writing:  # no sign of life among the questions
+            state = listen(self.target, channel)
         # Seen by root, where root applied; what holds for the next run was found out before.
         return replace(state, facts=self.before.facts)
 

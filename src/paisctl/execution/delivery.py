@@ -17,7 +17,7 @@ from itertools import takewhile
 from paisctl.errors import HostError
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.going_back import going_back
-from paisctl.hostside import assignments, probe_program, script
+from paisctl.hostside import assignments, script
 from paisctl.manifest import VERSION, AppliedStack, Manifest, parse_manifest, revision_of
 from paisctl.observed import HostFacts, HostState
 from paisctl.operation import (
@@ -39,6 +39,7 @@ from paisctl.operation import (
     WaitHealthy,
 )
 from paisctl.plan import HostPlan, StackPlan
+from paisctl.probe import probe_text
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 
@@ -85,7 +86,7 @@ def pack(plan: HostPlan, target: Target, state: HostState, vault: Vault, run: Ru
     settings = _settings(target, state, state.facts, run, manifest.generation)
     contents = {
         **{name: script(name).encode() for name in _WORDS},
-        "probe.sh": probe_program().encode(),
+        "probe.sh": _encoded(_another_look(state, state.facts)),
         **_new_files(plan, vault),
         **_records(plan, target, manifest, run),
         **{
@@ -102,6 +103,12 @@ def pack(plan: HostPlan, target: Target, state: HostState, vault: Vault, run: Ru
         DIGEST=hashlib.sha256(archive).hexdigest(),
     )
     return Delivery(_encoded(receive + script("digest.sh") + script("receive.sh")), archive)
+
+
+def _another_look(state: HostState, facts: HostFacts) -> str:
+    """The program that reads the host once it has been changed."""
+    *sudo, docker = facts.docker
+    return probe_text(state.root, docker, bool(sudo))
 
 
 def _encoded(text: str) -> bytes:
@@ -200,9 +207,6 @@ def _settings(
         "RUN": run.name,
         "DOCKER": docker,
         "DOCKER_SUDO": " ".join(sudo),
-        "SUDO": "yes" if sudo else "no",
-        "IMAGES": " ".join(target.images),
-        "TEXTS": "",
         "WHO": run.who,
         "MACHINE": run.machine,
         "COMMAND": run.conduct.command,

@@ -4,6 +4,7 @@
 
 # The lines of audit.log, as JSON strings: all of them, or the last two.
 audit() {
+  has_file audit.log || return 0
   if [ "$HISTORY" = yes ]; then
     file_text audit.log
   else
@@ -14,6 +15,10 @@ audit() {
 # Whether the process that took the lock lives: true, false, or null where nobody can tell. Its
 # number may be another's after a restart of the host, so its command is looked at.
 lock_alive() {
+  if ! has_file lock; then
+    echo null
+    return
+  fi
   process=$(file_text lock | sed -n 's/.*"process": *\([0-9][0-9]*\).*/\1/p' | head -n 1)
   if [ -z "$process" ]; then
     echo null
@@ -53,10 +58,10 @@ kept_files() {
     awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
 }
 
-# The references of images that a generation may need again.
+# The references of images that a generation may need again, as JSON strings.
 kept_images() {
   [ "$HISTORY" = yes ] || return 0
   $files_sudo find "$root/generations/kept" -name images -type f -exec cat {} + 2>/dev/null |
-    sed -n 's/^sha256:[0-9a-f]* \([^ ]*\)$/\1/p'
+    sed -n 's/^sha256:[0-9a-f]* \([^ "\\]*\)$/"\1"/p' | sort -u | paste -s -d , -
 }
 

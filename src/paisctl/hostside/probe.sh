@@ -1,11 +1,15 @@
-# Read a host, change nothing, print one JSON document. Sent behind memory.sh.
+# Read a host, change nothing. Sent behind memory.sh.
+#
+# Prints one JSON document on a line of its own, then leads whoever listens to the Docker engine: after
+# the word `engine` on stdin, what follows there goes to the Engine API and its answers come back, all
+# through one process. Starting docker is what costs most here: 10 to 40 ms each time, more on a small
+# board, and `docker info` alone starts every plugin besides. Last comes a line about that process.
 #
 # For any POSIX sh (dash, BusyBox ash, macOS, DSM): no Python, no jq, no GNU options, and no
-# temporary files, since to plan is to leave a host as it is.
+# temporary files, since to plan is to leave a host as it is. Programs are started sparingly.
 #
 # Variables set in front of this text:
 #   ROOT    the managed directory; may begin with ~/
-#   IMAGES  image references to look up, separated by spaces
 #   DOCKER  absolute path of docker, or empty: look for it
 #   SUDO    yes or no: whether docker needs `sudo -n`; empty: find out
 #   TEXTS   yes: also what is in the files that everybody may read
@@ -14,8 +18,6 @@
 # shellcheck disable=SC2086,SC2046 # lists of words, split on purpose (no globbing: set -f)
 # shellcheck disable=SC2153 # upper case comes from outside, lower case is ours
 
-newline='
-'
 tab='	'
 
 # A text on stdin as the inside of a JSON string, its line ends as \n.
@@ -28,9 +30,12 @@ json_escape() {
   sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e "s/$tab/\\\\t/g"
 }
 
-# "NAME":"VALUE", with the last line end of the value left out.
-text_member() {
-  printf '"%s":"%s"' "$1" "$(printf '%s' "$2" | json_lines | sed 's/\\n$//')"
+# A value as a JSON string, its last line end left out.
+json_string() {
+  case $1 in
+    *[!A-Za-z0-9\ ._/@+,:\;-]*) printf '"%s"' "$(printf '%s' "$1" | json_lines | sed 's/\\n$//')" ;;
+    *) printf '"%s"' "$1" ;;
+  esac
 }
 
 # Where ROOT is, and how it can be written: sets root, root_state, files_sudo, existing.
@@ -79,68 +84,25 @@ find_docker() {
   done
 }
 
-# Find out how docker answers, by the question that is asked anyway: which containers are there?
-# Sets docker_sudo, docker_error, ids.
-try_docker() {
-  docker_sudo='' docker_error='' ids=''
-  find_docker
-  if [ -z "$docker" ]; then
-    docker_error='docker: not found'
-    return 0
-  fi
-  PATH=$PATH:$(dirname "$docker") # for credential helpers beside it
-  case $SUDO:$root_state in
-    yes:* | :sudo | :closed) attempts='sudo plain' ;;
-    *) attempts='plain sudo' ;;
-  esac
-  for attempt in $attempts; do
-    case $attempt:$SUDO in
-      plain:yes | sudo:no) continue ;;
-      plain:*) docker_sudo='' ;;
-      sudo:*) docker_sudo='sudo -n' ;;
-    esac
-    if answer=$(list_containers); then
-      ids=$(printf '%s\n' "$answer" | sed -n '/^[0-9a-f]\{64\}$/p') # and no warnings
-      docker_error=''
-      return 0
-    fi
-    docker_error="$docker_error${docker_error:+$newline}$answer"
-    case $answer in
-      *'permission denied'* | sudo:*) ;;
-      *) return 0 ;;
-    esac
-  done
+# The files below ROOT/stacks, as lines for `files`. Names with control characters are only counted: no
+# stack of ours has any. One ls for all plain names; some ls replace other characters by question marks,
+# so that those names are asked for one by one.
+list_files() {
+  sha256_of
+  echo modes
+  # shellcheck disable=SC2016 # the inner shells expand it
+  $files_sudo find stacks \
+    ! -type d -path "$controls" -exec sh -c 'for file do echo control; done' sh {} + \
+    -o -type f -path "$odd" -exec sh -c '
+      for file do
+        line=$(ls -ldn "$file")
+        printf "odd %s %s\n" "${line%% *}" "$file"
+      done' sh {} + \
+    -o -type f -exec ls -ldn {} + \
+    -o -type l -print 2>/dev/null
 }
-
-# The ids of all containers of Compose projects; or why docker does not say.
-list_containers() {
-  $docker_sudo "$docker" ps --all --quiet --no-trunc \
-    --filter label=com.docker.compose.project </dev/null 2>&1
-}
-
-# The JSON array that `docker TYPE inspect` gives for those of the names that exist.
-inspect() {
-  type=$1
-  shift
-  if [ $# -eq 0 ]; then
-    printf '[]'
-  else
-    $docker_sudo "$docker" "$type" inspect "$@" </dev/null 2>/dev/null
-  fi
-}
-
-# The images that containers of an inspect answer were made from, by id.
-images_of() {
-  printf '%s\n' "$1" | sed -n 's/^ *"Image": "\(sha256:[0-9a-f]*\)",*$/\1/p' | sort -u
-}
-
-engine_info() {
-  if [ -n "$docker_error" ]; then
-    printf 'null'
-  else
-    $docker_sudo "$docker" info --format '{{json .}}' </dev/null 2>/dev/null || printf 'null'
-  fi
-}
+odd='*[!A-Za-z0-9._/@+,=:-]*'
+controls='*[[:cntrl:]]*'
 
 # SHA-256 of files, by whichever program there is: "<digest>  <path>" lines.
 sha256_of() {
@@ -153,39 +115,30 @@ sha256_of() {
   fi
 }
 
-# Names with control characters are counted, not read: no stack of ours has any.
 find_files() {
-  $files_sudo find stacks -type f ! -path '*[[:cntrl:]]*' "$@" 2>/dev/null
+  $files_sudo find stacks -type f ! -path "$controls" "$@" 2>/dev/null
 }
 
-# "<mode> <path>" lines of regular files. One ls for all plain names; some ls replace other
-# characters by question marks, so that those names are asked for one by one.
-modes_of() {
-  find_files ! -path "$odd" -exec ls -ldn {} + | sed 's/^\([^ ]*\) .* stacks\//\1 stacks\//'
-  # shellcheck disable=SC2016 # the inner shell expands it
-  find_files -path "$odd" -exec sh -c '
-    for file do
-      line=$(ls -ldn "$file")
-      printf "%s %s\n" "${line%% *}" "$file"
-    done' sh {} +
-}
-odd='*[!A-Za-z0-9._/@+,=:-]*'
-
-# ["PATH","MODE","DIGEST"] for every regular file below ROOT/stacks, links with an empty digest.
+# ["PATH","MODE","DIGEST"] for every regular file below ROOT/stacks, links with an empty digest; then
+# how many there are whose names have control characters.
 files() {
-  [ -d "$root/stacks" ] && cd "$root" || return 0
-  {
+  if [ -d "$root/stacks" ] && cd "$root"; then
     # GNU and Perl mark a line whose name holds a backslash by a backslash in front, and double it.
-    sha256_of | sed -e '/^\\/{' -e 's/^\\//' -e 's/\\\\/\\/g' -e '}' | json_escape
-    printf 'modes\n'
-    modes_of | json_escape
-    $files_sudo find stacks -type l ! -path '*[[:cntrl:]]*' 2>/dev/null | json_escape |
-      sed 's/^/lrwxrwxrwx /'
-  } | awk '
+    list_files | sed -e '/^\\/{' -e 's/^\\//' -e 's/\\\\/\\/g' -e '}' \
+      -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e "s/$tab/\\\\t/g"
+  fi | awk '
+    function entry(path, mode) {
+      printf "%s[\"%s\",\"%s\",\"%s\"]", comma, path, substr(mode, 1, 10), digest[path]
+      comma = ","
+    }
+    BEGIN { printf "\"files\":[" }
     $0 == "modes" { modes = 1; next }
-    { path = substr($0, index($0, " ") + 1) }
-    !modes { sub(/^[ *]/, "", path); digest[path] = $1; next }
-    { printf "%s[\"%s\",\"%s\",\"%s\"]", comma, path, substr($1, 1, 10), digest[path]; comma = "," }
+    !modes { path = substr($0, index($0, " ") + 1); sub(/^[ *]/, "", path); digest[path] = $1; next }
+    $0 == "control" { controls++; next }
+    $1 == "odd" { entry(substr($0, length($2) + 6), $2); next }
+    /^stacks\// { entry($0, "lrwxrwxrwx"); next }
+    { entry($NF, $1) }
+    END { printf "],\"odd_files\":%d", controls }
   '
 }
 
@@ -206,15 +159,21 @@ texts() {
   done
 }
 
-odd_files() {
-  [ -d "$root/stacks" ] && cd "$root" || return 0
-  $files_sudo find stacks ! -type d -path '*[[:cntrl:]]*' -exec sh -c 'echo $#' sh {} + 2>/dev/null
-}
-
 # Some of it may be for its owner alone, and what a power cut has left may be no file at all.
 file_text() {
-  { [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"; } && $files_sudo cat "$root/$1"
+  has_file "$1" && $files_sudo cat "$root/$1"
 } 2>/dev/null
+
+has_file() {
+  [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"
+} 2>/dev/null
+
+# The text of a file as a JSON string; empty when there is none.
+file_string() {
+  printf '"'
+  ! has_file "$1" || file_text "$1" | json_lines
+  printf '"'
+}
 
 # "NAME" of every rollout that has not ended (rollout/record.py), with commas.
 open_rollouts() {
@@ -225,47 +184,99 @@ open_rollouts() {
 }
 
 print_host() {
-  printf '"host":{'
-  text_member os "$(uname -s)"
-  printf ','
-  text_member arch "$(uname -m)"
-  printf ','
-  text_member hostname "$(uname -n)"
-  printf ','
-  text_member user "$(id -un)"
-  printf ','
-  text_member home "$HOME"
-  printf ','
-  text_member root "$root"
-  printf ',"root_state":"%s","files_sudo":%s' "$root_state" "$(boolean "$files_sudo")"
   disk=$(disk_free)
-  printf ',"uid":%s,"disk_free_kib":%s,"epoch":%s}' "$(id -u)" "${disk:-0}" "$(date +%s)"
+  printf '"os":"%s","user":%s' "$(uname -s)" "$(json_string "$(id -un)")"
+  printf ',"root":%s,"root_state":"%s"' "$(json_string "$root")" "$root_state"
+  printf ',"files_sudo":%s,"memory_cgroup":%s' "$(boolean "$files_sudo")" "$(memory_cgroup)"
+  printf ',"disk_free_kib":%s,"epoch":%s' "${disk:-0}" "$(date +%s)"
 }
+
+# Whether the kernel counts memory, so that a limit means something: false on a Raspberry Pi that was not
+# told to. The kernel's cgroup-v2.rst and cgroup-v1/cgroups.rst name these files; a Mac has neither.
+memory_cgroup() {
+  if [ -r /sys/fs/cgroup/cgroup.controllers ]; then
+    read -r controllers </sys/fs/cgroup/cgroup.controllers
+    case " $controllers " in
+      *' memory '*) echo true ;;
+      *) echo false ;;
+    esac
+    return
+  fi
+  counts=true
+  while read -r name _ _ enabled; do
+    [ "$name:$enabled" != memory:0 ] || counts=false
+  done </proc/cgroups
+  echo "$counts"
+} 2>/dev/null
 
 boolean() {
   if [ -n "$1" ]; then printf 'true'; else printf 'false'; fi
 }
 
-# stdin: the answer of engine_info, which runs beside this function; fd 3: that of files.
 print_document() {
-  containers=$(inspect container $ids)
-  images=$(inspect image $(printf '%s\n' $IMAGES $(kept_images) | sort -u) $(images_of "$containers"))
-  info=$(cat)
-  odd_count=$(odd_files)
-  printf '\n{"paisctl":1,'
+  printf '\n{"paisctl":1,"host":{'
   print_host
-  printf ',"docker":{"sudo":%s,"info":%s,' "$(boolean "$docker_sudo")" "${info:-null}"
-  text_member path "$docker"
-  printf ','
-  text_member error "$docker_error"
-  printf '},"containers":%s,"images":%s' "${containers:-[]}" "${images:-[]}"
-  printf ',"files":[%s],"odd_files":%s' "$(cat <&3)" "${odd_count:-0}"
-  printf ',"texts":[%s]' "$(texts </dev/null)"
-  printf ',"manifest":"%s"' "$(file_text manifest.json | json_lines)"
-  printf ',"lock":"%s","lock_alive":%s' "$(file_text lock | json_lines)" "$(lock_alive)"
+  printf '},"docker":%s,' "$(json_string "$docker")"
+  files
+  printf ',"texts":[%s]' "$(texts)"
+  printf ',"manifest":'
+  file_string manifest.json
+  printf ',"lock":'
+  file_string lock
+  printf ',"lock_alive":%s' "$(lock_alive)"
   printf ',"audit":[%s],"generations":[%s]' "$(audit)" "$(generations)"
-  printf ',"open_rollouts":[%s]' "$(open_rollouts)"
-  printf ',"kept_files":[%s]}\n' "$(kept_files)"
+  printf ',"open_rollouts":[%s],"kept_files":[%s]' "$(open_rollouts)" "$(kept_files)"
+  printf ',"kept_images":[%s]}\n' "$(kept_images)"
+}
+
+# Lead to the engine whoever listens, once they say so; then tell how that went.
+reach_engine() {
+  docker_sudo='' docker_error='docker: not found'
+  if [ -n "$docker" ]; then
+    until [ "$word" = engine ]; do
+      read -r word _ || return 0
+    done
+    PATH=$PATH:${docker%/*} # for credential helpers beside it
+    try_docker
+  fi
+  printf '{"sudo":%s,"compose":"%s","error":%s}\n' \
+    "$(boolean "$docker_sudo")" "$(compose_version)" "$(json_string "$docker_error")"
+}
+word=''
+
+# Find out how docker answers, by talking to it. It reads nothing before it has reached the engine, so
+# that what does not succeed leaves everything to the next attempt. Sets docker_sudo, docker_error.
+try_docker() {
+  attempts='plain sudo'
+  case $SUDO in
+    yes) attempts=sudo ;;
+    no) attempts=plain ;;
+    *) [ ! -S "$socket" ] || [ -w "$socket" ] || attempts='sudo plain' ;;
+  esac
+  docker_error=''
+  exec 5>&1
+  for attempt in $attempts; do
+    docker_sudo=''
+    [ "$attempt" = plain ] || docker_sudo='sudo -n'
+    if said=$($docker_sudo "$docker" system dial-stdio 2>&1 >&5); then
+      docker_error=''
+      return 0
+    fi
+    docker_error="$docker_error${docker_error:+; }$said"
+    case $attempt:$said in
+      plain:*'permission denied'* | sudo:*) ;;
+      *) return 0 ;;
+    esac
+  done
+}
+socket=/var/run/docker.sock
+
+# The version of Compose. Not asked for where it has been at work before: it takes longer than the rest.
+compose_version() {
+  if [ -n "$docker_error" ] || has_file manifest.json; then
+    return 0
+  fi
+  $docker_sudo "$docker" compose version --short </dev/null 2>/dev/null
 }
 
 main() {
@@ -274,11 +285,9 @@ main() {
   export LC_ALL
   unset CDPATH TIME_STYLE QUOTING_STYLE
   find_root
-  try_docker
-  files </dev/null | {
-    exec 3<&0
-    engine_info </dev/null | print_document
-  }
+  find_docker
+  print_document </dev/null
+  reach_engine
 }
 
 main

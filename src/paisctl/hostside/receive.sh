@@ -11,7 +11,7 @@
 #
 # The run itself is a process of its own: it goes on when this one is killed together with the
 # connection. What the controller says reaches it through a pipe with a name, whose end it sees when
-# the controller has gone.
+# the controller has gone. A run that has come to its end is followed by another look at the host.
 
 # Nothing of a delivery that is not carried out stays: there are secrets in it.
 refuse() {
@@ -59,16 +59,19 @@ main() {
   # o: the files belong to whoever runs this, not to numbers in the archive.
   (cd "$staging" && tar xof delivery.tar && mkfifo words) ||
     refuse 'the delivery cannot be unpacked, perhaps for want of space'
+  look_again=$(cat "$staging/probe.sh") # the run removes it
   mv "$staging/delivery.tar" "$staging/reserve" # makes room for going back when the disk is full
   exec 6<&0 # what runs in the background has an empty stdin, unless it is another number
   run <"$staging/words" 6<&- &
   runner=$!
   relay <&6 6<&- &
   echo "$!" >"$staging/relay"
+  relay=$!
   wait "$runner"
   status=$?
-  kill "$!" 2>/dev/null
-  exit "$status"
+  { kill "$relay"; wait "$relay"; } 2>/dev/null
+  [ "$status" -eq 0 ] || exit "$status"
+  eval "$look_again" <&6
 }
 
 main

@@ -85,6 +85,10 @@ class Channel(Protocol):
         """Leave a command that is not to be listened to any more; instead of `wait`."""
 
     @property
+    def stdout(self) -> IO[bytes]:
+        """What the command prints, as a file; the ways to read above read from it, too."""
+
+    @property
     def stderr(self) -> bytes:
         """What the command printed on stderr; complete after `wait`."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from paisctl.errors import HostError
 from paisctl.transports import Channel, Completed, Stream, decoded_lines, run_to_end
@@ -13,12 +14,17 @@ from paisctl.transports import Channel, Completed, Stream, decoded_lines, run_to
 
 @dataclass(slots=True)
 class Reply:
-    """What one execution answers; `error` is raised at its end, as by a connection that breaks."""
+    """What one execution answers; `error` is raised at its end, as by a connection that breaks.
+
+    `answers` is called with what is written to it, and with nothing at the end of that; it gives what
+    is printed then.
+    """
 
     stdout: bytes = b""
     stderr: bytes = b""
     exit_status: int = 0
     error: HostError | None = None
+    answers: Callable[[bytes], bytes] | None = None
 
 
 class FakeTransport:
@@ -65,7 +71,7 @@ class FakeTransport:
 
 
 class FakeChannel:
-    """An execution that prints its reply at once."""
+    """An execution that prints its reply at once, and further answers when it is written to."""
 
     def __init__(self, reply: Reply, stdin: bytearray) -> None:
         self._reply = reply
@@ -74,9 +80,17 @@ class FakeChannel:
 
     def write(self, data: bytes) -> None:
         self._stdin += data
+        self._hear(data)
 
     def close_stdin(self) -> None:
-        """Nothing waits for it."""
+        self._hear(b"")
+
+    def _hear(self, data: bytes) -> None:
+        if self._reply.answers:
+            here = self._stdout.tell()
+            self._stdout.seek(0, io.SEEK_END)
+            self._stdout.write(self._reply.answers(data))
+            self._stdout.seek(here)
 
     def read(self) -> bytes:
         return self._stdout.read()
@@ -94,6 +108,10 @@ class FakeChannel:
 
     def close(self) -> None:
         """Nothing runs."""
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        return self._stdout
 
     @property
     def stderr(self) -> bytes:

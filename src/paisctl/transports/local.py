@@ -110,5 +110,9 @@ class LocalChannel:
         self.wait()
 
     @property
+    def stdout(self) -> IO[bytes]:
+        return self._stdout
+
+    @property
     def stderr(self) -> bytes:
         return self._stderr.result()

@@ -108,6 +108,10 @@ class SshChannel:
         self._channel.close()
 
     @property
+    def stdout(self) -> IO[bytes]:
+        return self._stdout
+
+    @property
     def stderr(self) -> bytes:
         return self._stderr.result()
 

@@ -131,7 +131,7 @@ def test_prometheus_is_told_of_the_newest_complete_backup() -> None:
 
 
 def test_the_metrics_are_where_node_exporter_looks(tmp_path: Path) -> None:
-    facts = HostFacts("Linux", "admin", ("docker",), files_sudo=False, compose="", engine="")
+    facts = HostFacts("Linux", "admin", ("docker",), files_sudo=False)
     state = HostState("nas", root=str(tmp_path), facts=facts)
     publish(LocalTransport(), state, "knowledge", "a 1\n")
     publish(LocalTransport(), state, "knowledge", "a 2\n")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from paisctl.targets import Target
 from paisctl.transports.local import LocalTransport
+from tests.simulated import engine as simulated_engine
 
 SHELLS = ("dash", "bash", "busybox")
 
@@ -45,6 +50,13 @@ class Host:
         path.chmod(0o755)
         return path
 
+    def has(
+        self, containers: Sequence[Mapping[str, Any]] = (), images: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Say what is on its engine."""
+        text = json.dumps({"containers": containers, "images": images})
+        (self.home / "engine.json").write_text(text)
+
     def calls(self, name: str = "docker") -> list[str]:
         path = self.home / f"{name}.calls"
         return path.read_text().splitlines() if path.exists() else []
@@ -72,7 +84,9 @@ def make_host(directory: Path, userland: str) -> Host:
     home, binaries = directory / "home", directory / "bin"
     home.mkdir()
     binaries.mkdir()
-    return Host(home, binaries, f"{binaries}:{userland}")
+    host = Host(home, binaries, f"{binaries}:{userland}")
+    host.has()
+    return host
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +116,7 @@ def mirror(directory: Path) -> Path:
     return directory
 
 
-INFO = (
-    '{"ServerVersion":"27.1","MemoryLimit":true,'
-    '"ClientInfo":{"Plugins":[{"Name":"compose","Version":"v2.26.1"}]}}'
-)
+# Cases of a scripted docker that lead to an engine, which has what `Host.has` was told.
+LEADS_TO_ENGINE = f"""
+  "system dial-stdio") exec "{sys.executable}" "{simulated_engine.__file__}" "$HOME/engine.json" ;;
+  "compose version --short") echo 2.26.1 ;;"""

@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ from paisctl.plan import HostPlan, Plan, StackPlan
 from paisctl.probe import probe
 from paisctl.resources.file import FileCheck, FileSpec
 from paisctl.secrets import Vault, token
-from tests.unit.hostside.conftest import INFO, Host
+from tests.unit.hostside.conftest import LEADS_TO_ENGINE, Host
 
 VAULT = Vault({"key": "s3cret 'quoted' \"ü\" $HOME"}, "digest key")
 WELL = "running/healthy 0 always 0 t0 web"
@@ -66,8 +67,8 @@ def engine(*states: str, more: str = "") -> str:
     return f"""
 case "$*" in
   *'Label "com.docker.compose.service"'*) echo 'c1 web' ;;
+  {LEADS_TO_ENGINE}
   ps*) ;;
-  info*) echo '{INFO}' ;;
   inspect*)
     look=$(cat "$HOME/look" 2>/dev/null || echo 0)
     echo $((look + 1)) >"$HOME/look"
@@ -115,7 +116,7 @@ def ended(applied: Applied, name: str = "a") -> StackEnded:
 
 def docker_words(host: Host) -> list[str]:
     """What docker was asked for, but for the reading of states."""
-    reading = ("ps ", "info ", "version", "inspect ", "container inspect", "image inspect")
+    reading = ("ps ", "system ", "compose version", "version", "inspect ")
     return [call for call in host.calls() if not call.startswith(reading)]
 
 
@@ -560,7 +561,8 @@ def test_a_laptop_that_was_closed_is_not_waited_for(dash_host: Host) -> None:
     channel.write(delivery.archive)
     assert "locking" in next(lines)
     channel.write(b"lock\ngo\n")
-    said = [json.loads(line.removeprefix("@paisctl ")) for line in lines if '"event"' in line]
+    events = takewhile(lambda line: '"observation"' not in line, lines)
+    said = [json.loads(line.removeprefix("@paisctl ")) for line in events]
     ends = [(e["event"], e["stack"]) for e in said if e["event"] in ("applied", "skipped")]
     assert ends == [("applied", "a"), ("skipped", "b")]
     assert channel.wait() == 0

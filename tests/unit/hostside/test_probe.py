@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import subprocess
 import time
 from pathlib import Path
@@ -15,33 +14,24 @@ import pytest
 from paisctl.errors import UnexpectedAnswer
 from paisctl.hostside import assignments, probe_program
 from paisctl.observed import HostState, KeptGeneration
-from paisctl.probe import octal, probe, understand, version_tuple
+from paisctl.probe import listen, octal, probe, version_tuple
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport, Reply
-from tests.unit.hostside.conftest import INFO, Host
+from tests.unit.hostside.conftest import LEADS_TO_ENGINE, Host
 
 ID = "a" * 64
-PARAMETERS = "ROOT=/x IMAGES= DOCKER= SUDO= TEXTS=\n"
+IMAGE = {"Id": f"sha256:{'1' * 64}", "RepoTags": ["image:1"]}
+CONTAINER = {
+    "Id": ID,
+    "Image": IMAGE["Id"],
+    "Name": '/it\'s "x"',
+    "Config": {"Image": "image:1"},
+    "Pad": "x" * 5000,
+}
+PARAMETERS = "ROOT=/x DOCKER= SUDO= TEXTS=\n"
 ODD_NAME = "a \"quoted\" 'b' back\\slash $HOME `id` * ümläut\ttab.txt"
-
-ENGINE = f"""
-case "$*" in
-  ps*) echo {ID}; echo 'WARNING: something' >&2 ;;
-  info*) echo '{INFO}' ;;
-  "container inspect"*) cat <<'END'
-[
-    {{
-        "Id": "{ID}",
-        "Image": "sha256:{"1" * 64}",
-        "Name": "/it's \\"x\\"",
-        "Config": {{"Image": "image:1"}}
-    }}
-]
-END
-  ;;
-  "image inspect"*) echo '[{{"Id": "sha256:{"1" * 64}", "RepoTags": ["image:1"]}}]' ;;
-esac
-"""
+KEPT = {"Id": f"sha256:{'2' * 64}", "RepoTags": ["kept:1"]}
+ENGINE = f'case "$*" in {LEADS_TO_ENGINE} esac'
 
 
 def refusing(words: str) -> str:
@@ -52,14 +42,21 @@ def read(host: Host, **changes: object) -> HostState:
     return probe(host.target(**changes), texts=True)
 
 
-def without_system_docker(host: Host) -> bytes:
-    """The answer on a machine that has no docker in the places where this one may have it."""
+def run(host: Host, program: str, **changes: object) -> HostState:
+    channel = host.transport.open("sh -s")
+    channel.write(program.encode())
+    return listen(host.target(**changes), channel)
+
+
+def without_system_docker(host: Host, **changes: object) -> HostState:
+    """Read a machine that has no docker in the places where this one may have it."""
     text = probe_program().replace("/usr/local/bin /usr/bin /opt", "/opt")
-    return host.transport.run("sh -s", (PARAMETERS + text).encode()).stdout
+    return run(host, PARAMETERS + text, **changes)
 
 
 def test_a_host_in_full(host: Host) -> None:
     host.program("docker", ENGINE)
+    host.has([CONTAINER], [IMAGE])
     host.write("manifest.json", '{"paisctl":1,\n"x\\"y":"ü"}\n')
     compose = host.write("stacks/a/compose.yaml", "services: {}\n# \"'\\\t€\n")
     host.write("stacks/a/secret.env", "S=1\n", 0o600)
@@ -84,8 +81,7 @@ def test_a_host_in_full(host: Host) -> None:
     }
     assert state.facts is not None
     assert state.facts.docker == (str(host.binaries / "docker"),)
-    assert (state.facts.compose, state.facts.engine) == ("2.26.1", "27.1")
-    assert len(host.calls()) == 4
+    assert host.calls() == ["system dial-stdio"]
 
 
 def digest(path: Path) -> str:
@@ -97,7 +93,7 @@ def test_nothing_is_changed(host: Host) -> None:
     state = read(host)
     assert state.problem == ""
     assert state.files == {}
-    assert [path.name for path in host.home.iterdir()] == ["docker.calls"]
+    assert sorted(path.name for path in host.home.iterdir()) == ["docker.calls", "engine.json"]
 
 
 def test_names_with_control_characters_are_counted(host: Host) -> None:
@@ -109,24 +105,27 @@ def test_names_with_control_characters_are_counted(host: Host) -> None:
     assert any("2 file(s) with control characters" in note for note in state.notes)
 
 
-def test_no_containers(host: Host) -> None:
-    host.program("docker", f"case $1 in info) echo '{INFO}' ;; image) echo '[]'; exit 1 ;; esac")
+def test_compose_is_asked_for_its_version_before_it_is_first_used(host: Host) -> None:
+    host.program("docker", ENGINE)
     state = read(host)
     assert (state.problem, state.containers) == ("", ())
+    assert host.calls() == ["system dial-stdio", "compose version --short"]
 
 
 def test_two_hundred_containers(dash_host: Host) -> None:
-    one = '{"Id": "%s", "Image": "sha256:%s", "Pad": "%s"}'
-    many = ",".join(one % (f"{i:064x}", f"{i:064x}", "x" * 10_000) for i in range(200))
-    (dash_host.home / "many").write_text(f"[{many}]")
-    body = ENGINE.replace("cat <<'END'", f"cat \"{dash_host.home}/many\"; cat >/dev/null <<'END'")
-    dash_host.program("docker", body)
-    assert len(read(dash_host).containers) == 200
+    dash_host.program("docker", ENGINE)
+    dash_host.has(
+        [CONTAINER | {"Id": f"{i:064x}", "Image": f"sha256:{i:064x}"} for i in range(200)],
+        [{"Id": f"sha256:{i:064x}"} for i in range(100)],
+    )
+    state = read(dash_host)
+    assert len(state.containers) == 200
+    assert len(state.images) == 100
 
 
 def test_docker_off_the_path(host: Host) -> None:
     docker = host.program("docker", ENGINE, host.home / ".orbstack/bin")
-    state = understand(host.target(), without_system_docker(host))
+    state = without_system_docker(host)
     assert state.facts is not None
     assert state.facts.docker == (str(docker),)
 
@@ -157,10 +156,12 @@ def test_docker_settings_of_the_inventory_are_obeyed(host: Host) -> None:
     ("body", "problem", "hint"),
     [
         (refusing("permission denied while trying to connect"), "may not use Docker", "usermod"),
-        (refusing("Cannot connect to the Docker daemon at unix:///x"), "not running", "systemctl"),
+        (refusing("dial unix /x: connect: connection refused"), "not running", "systemctl"),
+        (refusing("dial unix /x: connect: no such file or directory"), "not running", "systemctl"),
         (refusing("no such host"), "docker fails: no such host", "docker ps"),
+        ("exit 0", "docker fails: it does not lead to an engine", "docker ps"),
         (ENGINE.replace("2.26.1", "2.16.0"), "2.16.0 is too old", "upgrade"),
-        (ENGINE.replace('"compose"', '"buildx"'), "Compose was not found", "docker-compose-plugin"),
+        (ENGINE.replace("echo 2.26.1", "exit 1"), "Compose was not found", "docker-compose-plugin"),
     ],
 )
 def test_a_docker_that_cannot_be_used(dash_host: Host, body: str, problem: str, hint: str) -> None:
@@ -172,11 +173,37 @@ def test_a_docker_that_cannot_be_used(dash_host: Host, body: str, problem: str, 
 
 
 def test_no_docker_is_a_problem_only_where_it_is_wanted(host: Host) -> None:
-    answer = without_system_docker(host)
-    assert understand(host.target(), answer).problem == "docker was not found"
-    state = understand(host.target(images=()), answer)
+    assert without_system_docker(host).problem == "docker was not found"
+    state = without_system_docker(host, images=())
     assert state.problem == ""
     assert state.notes[0] == "docker was not found"
+
+
+@pytest.mark.parametrize(
+    ("controllers", "cgroups", "is_counted"),
+    [
+        ("cpuset cpu io memory hugetlb pids", None, True),
+        ("cpuset cpu io pids", None, False),  # a Raspberry Pi as it comes
+        (None, "#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t3\t99\t1", True),
+        (None, "cpu\t2\t9\t1\nmemory\t0\t99\t0", False),
+        (None, None, True),  # a Mac, whose virtual machine counts
+    ],
+)
+def test_whether_memory_limits_mean_anything(
+    dash_host: Host, controllers: str | None, cgroups: str | None, is_counted: bool
+) -> None:
+    dash_host.program("docker", ENGINE)
+    program = probe_program()
+    for place, text in (
+        ("/sys/fs/cgroup/cgroup.controllers", controllers),
+        ("/proc/cgroups", cgroups),
+    ):
+        file = dash_host.home / Path(place).name
+        if text is not None:
+            file.write_text(f"{text}\n")
+        program = program.replace(place, str(file))
+    notes = run(dash_host, PARAMETERS + program).notes
+    assert any("memory limits" in note for note in notes) is not is_counted
 
 
 def test_a_root_below_home(host: Host) -> None:
@@ -187,18 +214,16 @@ def test_a_root_below_home(host: Host) -> None:
 
 def test_a_root_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(host: Host) -> None:
     host.program("docker", ENGINE)
-    answer = host.transport.run("sh -s", (PARAMETERS + probe_program()).encode())
-    closed = re.sub(rb'"root_state":"[a-z]+"', b'"root_state":"closed"', answer.stdout)
-    state = understand(host.target(), closed)
+    closed = probe_program().replace("root_state=writable", "root_state=closed")
+    state = run(host, PARAMETERS + closed.replace("root_state=absent", ":"))
     assert "may not look into" in state.problem
     assert state.hint.startswith("on the host: sudo chmod a+rx ")
 
 
 def test_noise_around_the_document(dash_host: Host) -> None:
     dash_host.program("docker", ENGINE)
-    answer = dash_host.transport.run("sh -s", (PARAMETERS + probe_program()).encode())
-    noisy = b"Welcome to box!\n\x1b[0m" + answer.stdout + b"logout\n"
-    assert understand(dash_host.target(), noisy).root == "/x"
+    noisy = f"echo 'Welcome to box!'; printf '\\033[0m'\n{PARAMETERS}{probe_program()}echo logout\n"
+    assert run(dash_host, noisy).root == "/x"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +231,7 @@ def test_noise_around_the_document(dash_host: Host) -> None:
     [
         (b"", "gave no answer to the probe"),
         (b"This account is currently not available.\n", "but said: This account is"),
-        (b'\n{"paisctl":1,"host":{"os":"Lin', "is cut off after 31 bytes"),
+        (b'\n{"paisctl":1,"host":{"os":"Lin', "is cut off after 30 characters"),
         (b'\n{"paisctl":1,"host":' + b"[" * 100_000, "is cut off after"),
         (b'\n{"paisctl":1,"host":[],"docker":7}', "is none of a probe"),
     ],
@@ -224,6 +249,7 @@ def test_modes_and_versions_are_read() -> None:
 
 def test_what_a_host_remembers(host: Host) -> None:
     host.program("docker", ENGINE)
+    host.has(images=[KEPT])
     host.write("audit.log", '{"run":"a"}\n{"run":"b \\"x\\""}\n{"run":"c"}\n')
     host.write("generations/10/record.json", '{"generation":10}\n')
     host.write("generations/10/manifest.json", '{"paisctl":1}\n')
@@ -250,7 +276,7 @@ def test_what_a_host_remembers(host: Host) -> None:
         "stacks/web/page.html": "new\n",
         "generations/kept/web/00ff/files/a b/page.html": "page\n",
     }
-    assert [call for call in host.calls() if "image inspect image:1 kept:1" in call]
+    assert state.image_id("kept:1") == KEPT["Id"]
 
 
 def test_a_plan_reads_the_end_of_the_log_and_no_generations(host: Host) -> None:
@@ -300,9 +326,8 @@ def test_where_only_ps_can_tell_whether_a_process_lives(dash_host: Host) -> None
 
     def told(process: int) -> bool | None:
         dash_host.write("lock", f'{{"process":{process}}}')
-        parameters = assignments(ROOT=str(dash_host.root), IMAGES="", DOCKER="", SUDO="", TEXTS="")
-        answer = dash_host.transport.run("sh -s", (parameters + program).encode())
-        return understand(dash_host.target(), answer.stdout).lock_alive
+        parameters = assignments(ROOT=str(dash_host.root), DOCKER="", SUDO="", TEXTS="")
+        return run(dash_host, parameters + program).lock_alive
 
     assert [told(5), told(6), told(7)] == [True, False, False]
     dash_host.program("ps", "exit 1")
@@ -310,7 +335,7 @@ def test_where_only_ps_can_tell_whether_a_process_lives(dash_host: Host) -> None
 
 
 def test_what_paisctl_left_is_read_although_docker_is_down(dash_host: Host) -> None:
-    dash_host.program("docker", refusing("Cannot connect to the Docker daemon"))
+    dash_host.program("docker", refusing("connection refused"))
     dash_host.write("manifest.json", '{"paisctl":1,"generation":3,"stacks":{"web":{}}}')
     dash_host.write("audit.log", "one\n")
     state = read(dash_host, images=())

@@ -12,7 +12,7 @@ from paisctl.execution.unlock import Unlocking, unlock
 from paisctl.lease import Lease, lease_of
 from paisctl.observed import HostState
 from paisctl.probe import probe
-from tests.unit.hostside.conftest import INFO, Host
+from tests.unit.hostside.conftest import LEADS_TO_ENGINE, Host
 
 LOCK = '{"run":"20261122T135900Z-a1b2c3","who":"ann","machine":"laptop","command":"apply","process":99999999,"started":1700000000,"heartbeat":1700000005}\n'
 
@@ -23,7 +23,7 @@ def locked(host: Host) -> Host:
 
 
 def lock(host: Host) -> Host:
-    host.program("docker", f"case $1 in info) echo '{INFO}' ;; esac")
+    host.program("docker", f'case "$*" in {LEADS_TO_ENGINE} esac')
     host.write("lock", LOCK)
     host.write("audit.log", '{"event":"began"}\n')
     return host
