@@ -86,7 +86,9 @@ class Engine:
             response.begin()
             body = response.read()
         except BadStatusLine as error:
-            raise NoEngine(error.line.encode("latin-1").decode("utf-8", "replace")) from None
+            raise NoEngine(
+                str(error.args[0]).encode("latin-1").decode("utf-8", "replace")
+            ) from None
         except HTTPException as error:
             raise UnexpectedAnswer(f"its Docker engine's answer broke off ({error!r})") from error
         if response.status == _NOT_FOUND:

@@ -7,6 +7,7 @@ Also a program, for a scripted docker to call: `python engine.py FILE` talks on 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ class SimulatedEngine:
 
 def _serve(file: Path) -> None:
     engine = SimulatedEngine(**json.loads(file.read_text("utf-8")))
-    while data := sys.stdin.buffer.read1(65536):  # type: ignore[attr-defined]
+    while data := os.read(0, 65536):
         sys.stdout.buffer.write(engine(data))
         sys.stdout.buffer.flush()
 
