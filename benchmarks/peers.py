@@ -65,6 +65,8 @@ class Race:
         parts = {tool.name: Part(self._started) for tool in tools}
         self._wipe()
         self._to_base()
+        if case.is_plan:
+            self._prove_sight(tools)
         for tool in tools:  # a warm-up, too
             with peak_memory() as peak:
                 self._run(tool, case)
@@ -74,6 +76,13 @@ class Race:
                 parts[tool.name].add(self._run(tool, case))
         for name, part in parts.items():
             self._results.put(hosts, case.name, name, part)
+
+    def _prove_sight(self, tools: Sequence[Tool]) -> None:
+        """A plan that would not see a changed file is not worth its time."""
+        for tool in tools:
+            said = self._command(tool.plan("changed-file")).output
+            if tool.saw_nothing(said) and not isinstance(tool, BareSsh):
+                raise WorkNotDone(f"{tool.name} does not see a changed file:\n{said}")
 
     def _run(self, tool: Tool, case: Case) -> Sample:
         """One run from the state that the case begins with."""
@@ -89,6 +98,8 @@ class Race:
         wrong = problems(case, before, look(self._machines))
         if sample.status:
             wrong.insert(0, f"it ended with {sample.status}")
+        if case.is_plan and not tool.saw_nothing(sample.output):
+            wrong.append("its plan finds something to do")
         if wrong:
             found = "\n".join(wrong)
             raise WorkNotDone(f"{tool.name}, {case.title.lower()}:\n{found}\n\n{sample.output}")

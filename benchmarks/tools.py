@@ -11,6 +11,8 @@ from benchmarks.fleet import HERE, PAISCTL, Fleet
 PEERS = HERE / "peers"
 PROGRAMS = HERE / ".peers" / "bin"
 
+_FILES = ("Configuration of", "Compose file of")  # operations of pyinfra/deploy.py
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -30,6 +32,10 @@ class Tool(Protocol):
 
     def apply(self, variant: str) -> Command: ...
 
+    def saw_nothing(self, plan: str) -> bool:
+        """Whether the output of a plan says that all is as it should be."""
+        ...
+
 
 @dataclass(frozen=True)
 class Paisctl:
@@ -41,6 +47,9 @@ class Paisctl:
 
     def apply(self, variant: str) -> Command:
         return Command([PAISCTL, *self.fleet.inventories(variant), "apply", "--yes"])
+
+    def saw_nothing(self, plan: str) -> bool:
+        return "\nNothing to do: " in f"\n{plan}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,9 @@ class Shell:
         arguments = (fleet.rendered(variant), fleet.host_list, fleet.ssh_config)
         words = [PEERS / "shell" / script, *arguments]
         return Command(list(map(str, words)), {"UP": self.up})
+
+    def saw_nothing(self, plan: str) -> bool:
+        return not plan
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,11 @@ class Pyinfra:
         }
         return Command(list(map(str, words)), {**folders, **environment})
 
+    def saw_nothing(self, plan: str) -> bool:
+        # Of Compose it says in every plan that there may be changes.
+        rows = [line for line in plan.splitlines() if line.lstrip().startswith(_FILES)]
+        return len(rows) == 3 and all(row.split()[-2:] == ["-", "-"] for row in rows)
+
 
 @dataclass(frozen=True)
 class Ansible:
@@ -114,6 +131,9 @@ class Ansible:
         program = str(PROGRAMS / "ansible-playbook")
         return Command([program, *inventory, *options, str(here / "site.yaml")], environment)
 
+    def saw_nothing(self, plan: str) -> bool:
+        return plan.count(" changed=0 ") == len(self.fleet.hosts)
+
 
 @dataclass(frozen=True)
 class BareSsh:
@@ -128,6 +148,9 @@ class BareSsh:
         return Command(["sh", "-c", script, "sh", str(fleet.ssh_config), str(fleet.host_list)])
 
     apply = plan
+
+    def saw_nothing(self, plan: str) -> bool:
+        return not plan
 
 
 def all_tools(fleet: Fleet) -> list[Tool]:
