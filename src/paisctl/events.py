@@ -141,7 +141,8 @@ class HostResult:
     `state` is the host as read again afterwards, None when it could not be; `problem` then says
     why, `hint` what to do, and `changing` which stack was being changed at that moment.
     `generation` is the one that the host has gone back to by itself. `is_overtaken`: somebody else
-    has changed the host since it was read, so that nothing was done.
+    has changed the host since it was read, so that nothing was done. `stopped` says why nothing
+    more has begun on any host.
     """
 
     device: str
@@ -152,3 +153,4 @@ class HostResult:
     changing: str = ""
     generation: int | None = None
     is_overtaken: bool = False
+    stopped: str = ""

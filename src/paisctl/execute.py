@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, wait
 
 from paisctl.events import HostResult, Listener, Stopping
-from paisctl.execution.batches import divide
+from paisctl.execution.batches import Pace, divide
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.conversation import Conversation
 from paisctl.execution.coordinate import (
@@ -22,7 +22,7 @@ from paisctl.execution.coordinate import (
 from paisctl.execution.delivery import Run, pack
 from paisctl.execution.turns import Turns
 from paisctl.observed import HostState
-from paisctl.plan import Plan
+from paisctl.plan import HostPlan, Plan
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 from paisctl.threads import one_at_a_time, start_thread
@@ -67,15 +67,7 @@ def execute(
         UsageError: the plan's stacks need one another in a circle.
     """
     listener, run = one_at_a_time(listener), _run(conduct)
-    needs = needs_within(plan)
-    batches = divide(needs, conduct.pace)
-    hosts = in_common_order(plan, batches)
-    coordinator = Coordinator(
-        [host.device for host in hosts],
-        needs,
-        missing_needs(plan),
-        Turns(batches, conduct.pace, listener),
-    )
+    hosts, coordinator = _in_batches(plan, conduct.pace, listener)
     deliveries = [pack(h, targets[h.device], states[h.device], vault, run) for h in hosts]
     talks = (
         Conversation(h, targets[h.device], states[h.device], vault, coordinator, listener)
@@ -85,6 +77,15 @@ def execute(
         start_thread(*each) for each in zip((t.hold for t in talks), deliveries, strict=True)
     ]
     return {result.device: result for result in _results(futures, coordinator, listener)}
+
+
+def _in_batches(plan: Plan, pace: Pace, listener: Listener) -> tuple[list[HostPlan], Coordinator]:
+    """The hosts that change, and who tells them when."""
+    needs = needs_within(plan)
+    batches = divide(needs, pace)
+    hosts = in_common_order(plan, batches)
+    turns = Turns(batches, pace, listener)
+    return hosts, Coordinator([host.device for host in hosts], needs, missing_needs(plan), turns)
 
 
 def _results(

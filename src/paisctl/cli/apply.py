@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +30,7 @@ from paisctl.cli.context import (
     desired_of,
     seconds_of,
 )
+from paisctl.cli.order import Canary, MaxFailures, MaxParallel, Pause, order_of
 from paisctl.cli.saved import apply_saved, named_plan
 from paisctl.errors import UsageError
 
@@ -64,6 +66,10 @@ def apply(
     skip_tailnet: SkipTailnet = False,
     no_rollback: NoRollback = False,
     transaction: Transaction = None,
+    canary: Canary = None,
+    max_parallel: MaxParallel = None,
+    max_failures: MaxFailures = None,
+    pause: Pause = None,
     wait: Wait = "0s",
     replan_moved: ReplanMoved = False,
 ) -> None:
@@ -76,21 +82,16 @@ def apply(
     \b
     Examples:
       paisctl apply k6 --stack redis-cache
+      paisctl apply --canary k6        # the others only when k6 is well
       paisctl apply --yes --wait 10m   # in a script
       paisctl apply plan.json          # saved by `paisctl plan -o plan.json`
     """
-    file, seconds = named_plan(context, targets), seconds_of("--wait", wait)
-    how = How(yes, no_rollback, transaction, seconds, replans=file is None)
+    file = named_plan(context, targets, is_needed=replan_moved)
+    order = order_of(canary, max_parallel, max_failures, pause)
+    how = How(yes, no_rollback, transaction, seconds_of("--wait", wait), file is None, order)
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
-    if file is None:
-        if replan_moved:
-            raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
-        part = Part(targets, on, stack, scope, skip_tailnet)
-        _apply_inventory(context, part, how, diff=diff)
-    elif on or stack or ignore_drift or only_drift or skip_tailnet:
-        raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
-    else:
-        apply_saved(context, file, how, replan_moved=replan_moved)
+    part = Part(targets, on, stack, scope, skip_tailnet)
+    _apply(context, file, part, how, diff=diff, replan_moved=replan_moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,30 @@ class Part:
     def has_policy(self) -> bool:
         """Whether the access policy is part of it, as it is of a whole fleet."""
         return not (self.names or self.on or self.stacks or self.skip_tailnet)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether an option takes only some of it."""
+        from paisctl.reconcile import Scope
+
+        return bool(self.on or self.stacks or self.skip_tailnet or self.scope is not Scope.ALL)
+
+
+def _apply(
+    context: typer.Context,
+    file: Path | None,
+    part: Part,
+    how: How,
+    *,
+    diff: bool,
+    replan_moved: bool,
+) -> None:
+    if file is None:
+        _apply_inventory(context, part, how, diff=diff)
+    elif part.is_limited:
+        raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
+    else:
+        apply_saved(context, file, how, replan_moved=replan_moved)
 
 
 def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool) -> None:
@@ -130,5 +155,8 @@ def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool
             typer.echo(human.plan(plan, show_diffs=diff), nl=False)
             if not plan:
                 raise typer.Exit(int(not plan.is_whole))
+            pace = how.pace(plan, desired.fleet)
             confirm(APPLY, yes=how.yes)
-            carry_out(session, plan, how, desired.fleet, git_revision(desired.fleet.directory))
+            carry_out(
+                session, plan, how, pace, desired.fleet, git_revision(desired.fleet.directory)
+            )

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from paisctl.cli.order import Order, settle
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from paisctl.execution.batches import Pace
     from paisctl.execution.conduct import Conduct
     from paisctl.inventory.load import Fleet
     from paisctl.plan import Plan
@@ -52,16 +54,33 @@ class How:
 
     `transaction` is None for what the inventory says, `wait` is in seconds, `command` is for logs.
     `back_to` are the generations that hosts are to go back to, by device; empty for an apply.
-    `replans` is whether the command can plan anew after it waited for somebody else.
+    `replans` is whether the command can plan anew after it waited for somebody else. `order` is which
+    hosts come first, as far as the command line says so.
     """
 
     yes: bool = False
     no_rollback: bool = False
     transaction: bool | None = None
     wait: float = 0.0
+    replans: bool = False
+    order: Order = field(default_factory=Order)
     command: str = "apply"
     back_to: Mapping[str, int] = field(default_factory=dict)
-    replans: bool = False
+
+    def is_transaction(self, fleet: Fleet) -> bool:
+        """Whether the hosts that are done go back, too, when one fails."""
+        if self.transaction is None:
+            return fleet.inventory.apply.strategy == "transaction"
+        return self.transaction
+
+    def pace(self, plan: Plan, fleet: Fleet) -> Pace:
+        """Say in which order the hosts of a plan will be changed, before anybody is asked.
+
+        Raises:
+            PaisctlError: it cannot be done in that order.
+        """
+        atomic = self.is_transaction(fleet)
+        return settle(plan, self.order, fleet, is_rollback=bool(self.back_to), atomic=atomic)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -82,7 +101,9 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
-def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: str) -> None:
+def carry_out(
+    session: Session, plan: Plan, how: How, pace: Pace, fleet: Fleet, revision: str
+) -> None:
     """Carry a plan out, prove it, say how it ended, and end the command.
 
     It comes back only if it waited for somebody else (`--wait`) who has changed a host, so that there
@@ -92,6 +113,7 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
         session: the hosts, read.
         plan: what to do.
         how: as asked for on the command line.
+        pace: which hosts come first, and how many at once.
         fleet: the inventory, for what the command line leaves open.
         revision: the git revision that the plan was made from.
     """
@@ -99,20 +121,17 @@ def carry_out(session: Session, plan: Plan, how: How, fleet: Fleet, revision: st
     from paisctl.saved_plan import digest_of
     from paisctl.views import report as view
 
-    settings = fleet.inventory.apply
     conduct = Conduct(
         command=how.command,
         revision=revision,
         plan=digest_of(plan),
         rollback=not how.no_rollback,
         wait=how.wait,
-        keep=settings.keep_generations,
-    )
-    is_transaction = (
-        settings.strategy == "transaction" if how.transaction is None else how.transaction
+        keep=fleet.inventory.apply.keep_generations,
+        pace=pace,
     )
     if plan.changing:
-        report = _apply(session, plan, conduct, how, transaction=is_transaction)
+        report = _apply(session, plan, conduct, how, transaction=how.is_transaction(fleet))
         if how.wait and how.replans and report.was_overtaken:
             typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
             return

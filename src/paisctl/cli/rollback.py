@@ -97,7 +97,8 @@ def _roll_back(
             typer.echo(human.plan(plan, show_diffs=diff), nl=False)
             if not plan:
                 raise typer.Exit(int(not plan.is_whole))
-            confirm(APPLY, yes=how.yes)
             back_to = {device: aim.number for device, aim in back.aims.items()}
             how = replace(how, command=back.command, back_to=back_to)
-            carry_out(back.session, plan, how, fleet, back.revision)
+            pace = how.pace(plan, fleet)
+            confirm(APPLY, yes=how.yes)
+            carry_out(back.session, plan, how, pace, fleet, back.revision)

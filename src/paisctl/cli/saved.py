@@ -13,13 +13,18 @@ from paisctl.cli.context import settings
 from paisctl.errors import UsageError
 
 
-def named_plan(context: typer.Context, names: Sequence[str] | None) -> Path | None:
+def named_plan(
+    context: typer.Context, names: Sequence[str] | None, *, is_needed: bool = False
+) -> Path | None:
     """The saved plan that one of some names is: a file, and no device has that name.
 
     Raises:
-        UsageError: a name can only be a file's, and there is none; or there are names beside it.
+        UsageError: a name can only be a file's, and there is none; or there are names beside it; or
+            there is no saved plan, and an option goes with one only.
     """
     files = [name for name in names or () if _is_file(context, name)]
+    if is_needed and not files:
+        raise UsageError("--replan-moved goes with a saved plan", "paisctl apply FILE")
     if not files:
         return None
     if list(names or ()) != files[:1]:
@@ -70,7 +75,8 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
         typer.echo(human.plan(plan, show_diffs=True), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
+        pace = how.pace(plan, fleet)
         if plan != saved.plan:
             revision = git_revision(fleet.directory)
             confirm(APPLY, yes=how.yes)
-        carry_out(session, plan, how, fleet, revision)
+        carry_out(session, plan, how, pace, fleet, revision)

@@ -85,6 +85,7 @@ class Conversation:
             self.changing,
             self._generation,
             is_overtaken,
+            self.coordinator.stopped,
         )
 
     def _apply(self, delivery: Delivery) -> HostState | None:

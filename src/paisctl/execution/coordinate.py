@@ -18,7 +18,11 @@ from paisctl.plan import HostPlan, Plan
 
 
 class Word(Enum):
-    """What a host is told when it asks whether to take its lock, or to begin a stack."""
+    """What a host is told when it asks whether to take its lock, or to begin a stack.
+
+    STOP is for the lock only: a host that has it is still to be read at the end, so that what it
+    listens to must stay open.
+    """
 
     LOCK = auto()
     GO = auto()
@@ -127,7 +131,7 @@ class Coordinator:
                         self._turns.began(key[0])
                         return Word.GO, ""
                 self._changed.wait(self._turns.pause or None)
-            return Word.STOP, self._stopped
+            return Word.SKIP, self._stopped
 
     def _open_needs(self, key: Key) -> list[Key]:
         return [need for need in self._needs[key] if need not in self._ended]

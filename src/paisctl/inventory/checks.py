@@ -32,6 +32,7 @@ def check_fleet(fleet: Fleet, diagnostics: Diagnostics) -> None:
         _mounts(device, fleet, diagnostics)
         _reserved_ports(device, diagnostics)
         _not_deployed(device, diagnostics)
+    _canaries(fleet, diagnostics)
     _secrets(fleet, diagnostics)
 
 
@@ -97,6 +98,20 @@ def _not_deployed(device: FleetDevice, diagnostics: Diagnostics) -> None:
             device.mark("stacks"),
             f"its kind `{device.device.kind}` or the device itself says `deploy: false`",
         )
+
+
+def _canaries(fleet: Fleet, diagnostics: Diagnostics) -> None:
+    """A canary must be a device that an apply changes at all."""
+    for position, name in enumerate(fleet.inventory.apply.canary):
+        mark = fleet.source.mark(("apply", "canary", position))
+        device = fleet.devices.get(name)
+        if device is None:
+            hint = did_you_mean(name, fleet.devices, "devices")
+            diagnostics.error("unknown-device", f"unknown device `{name}`", mark, hint)
+        elif not device.device.deploy:
+            message = f"nothing is deployed to {name}, so it cannot be a canary"
+            hint = "name a device that is deployed to"
+            diagnostics.error("bad-canary", message, mark, hint)
 
 
 def _secrets(fleet: Fleet, diagnostics: Diagnostics) -> None:

@@ -184,6 +184,20 @@ class Apply(Model):
     keep_generations: int = Field(
         10, ge=2, le=1000, description="How many generations a host keeps to go back to"
     )
+    canary: list[Name] = Field(
+        default_factory=list,
+        description="Devices that are changed first, with what they need; when one fails, no other "
+        "is changed",
+    )
+    max_parallel: int | None = Field(
+        None, ge=1, description="How many hosts are changed at once; all if left out"
+    )
+    max_failures: int | None = Field(
+        None,
+        ge=0,
+        description="How many hosts may fail before no further stack begins; any number if left out",
+    )
+    pause: Duration = Field("0s", description="Rest between two batches of hosts")
 
 
 class Inventory(Model):

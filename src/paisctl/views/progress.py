@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paisctl.events import (
+    BatchBegins,
     Event,
     GoingBack,
     HostEnded,
@@ -29,7 +31,7 @@ from paisctl.events import (
     Stopping,
 )
 from paisctl.plan import Plan
-from paisctl.views.console import plural, visible
+from paisctl.views.console import duration, plural, visible
 
 _SIGNS = {
     Outcome.APPLIED: ("✓", "green"),
@@ -96,6 +98,8 @@ def _line(event: Event) -> str:  # noqa: PLR0911 # a line per kind
     match event:
         case LockAwaited():
             return f"{event.device}: waits for {event.holder} to end"
+        case BatchBegins():
+            return _batch(event, event.pause)
         case GoingBack():
             return f"{event.device}: {event.stack} failed, back to generation {event.generation}"
         case Stopping():
@@ -113,6 +117,12 @@ def _line(event: Event) -> str:  # noqa: PLR0911 # a line per kind
     return ""
 
 
+def _batch(event: BatchBegins, pause: float) -> str:
+    """Which batch has its turn, and how many seconds of rest are left before it."""
+    rest = f" in {duration(math.ceil(pause))}" if pause > 0 else ""
+    return f"batch {event.number} of {event.count}{rest}: {', '.join(event.devices)}"
+
+
 class _Stacks:
     """One row per stack: sign, address, what it does now, for how long."""
 
@@ -123,11 +133,14 @@ class _Stacks:
         self.rows = dict.fromkeys(rows, (None, 0.0))
         self.started: dict[tuple[str, str], float] = {}
         self.awaited: dict[str, str] = {}  # who has the lock of a device
+        self.batch: tuple[BatchBegins, float] | None = None  # since when it has its turn
         self.notice = ""
 
     def listen(self, event: Event) -> None:
         if isinstance(event, Stopping):
             self.notice = _STOPPING
+        elif isinstance(event, BatchBegins):
+            self.batch = event, time.monotonic()
         elif isinstance(event, LockAwaited):
             self.awaited[event.device] = event.holder
         elif isinstance(event, StackWaiting | StepStarted | StackEnded):
@@ -151,7 +164,13 @@ class _Stacks:
             awaited = self.awaited.get(device)
             doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
             table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(visible(doing)), elapsed)
-        return Group(table, Text(self.notice, "bold")) if self.notice else table
+        return Group(*self._heading(), table, *([Text(self.notice, "bold")] if self.notice else []))
+
+    def _heading(self) -> Iterator[Text]:
+        """The batch that has its turn, above the table: below, a small window would cut it off."""
+        if self.batch:
+            event, since = self.batch
+            yield Text(_batch(event, event.pause - (time.monotonic() - since)), "bold")
 
 
 def _sign(event: Event | None) -> RenderableType:

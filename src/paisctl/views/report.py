@@ -45,11 +45,14 @@ def _lines(report: Report, back_to: Mapping[str, int]) -> Iterator[Text]:
     if report.held_back:
         yield from _held_back(report)
         return
-    for result in report.results.values():
+    untouched = _untouched(report)
+    left = [host.device for hosts in untouched.values() for host in hosts]
+    for result in (each for each in report.results.values() if each.device not in left):
         for end in result.stacks.values():
             yield from _end_lines(end, result, _next(end, report, back_to))
         if result.problem:
             yield from _broken_off(result)
+    yield from _untouched_lines(untouched)
     for change in report.unproven.changes:
         yield Text.assemble(("! ", "red"), "applied, but it still differs:")
         yield headline(change)
@@ -57,6 +60,25 @@ def _lines(report: Report, back_to: Mapping[str, int]) -> Iterator[Text]:
         yield Text.assemble(("! ", "red"), "rolled back, but not as it was before:")
         yield headline(change)
     yield Text(_verdict(report), "bold")
+
+
+def _untouched(report: Report) -> dict[str, list[HostResult]]:
+    """The hosts on which nothing has begun since the run was stopped, by the reason for that."""
+    hosts: dict[str, list[HostResult]] = {}
+    for result in report.results.values():
+        ends = {(end.outcome, end.message) for end in result.stacks.values()}
+        if result.stopped and ends == {(Outcome.SKIPPED, result.stopped)} and not result.problem:
+            hosts.setdefault(result.stopped, []).append(result)
+    return hosts
+
+
+def _untouched_lines(untouched: Mapping[str, list[HostResult]]) -> Iterator[Text]:
+    """A line for each reason, however many hosts there are."""
+    for reason, hosts in untouched.items():
+        stacks = plural(sum(len(host.stacks) for host in hosts), "stack")
+        names = ", ".join(host.device for host in hosts)
+        yield Text.assemble(_SIGNS[Outcome.SKIPPED], (names, "bold"), f"  {stacks} skipped")
+        yield Text(f"    {reason}")
 
 
 def _held_back(report: Report) -> Iterator[Text]:
