@@ -11,6 +11,7 @@ from paisctl.observed import HostState
 from paisctl.probe import probe
 from paisctl.targets import Target
 from paisctl.threads import one_at_a_time, start_thread
+from paisctl.timings import at_host, stage
 
 
 def observe(
@@ -33,12 +34,16 @@ def observe(
         listener(Probing(target.device))
         start = time.monotonic()
         try:
-            state = probe(target, texts=texts, history=history)
+            with at_host("connect", target.device):
+                target.transport.connect()
+            with at_host("read", target.device):
+                state = probe(target, texts=texts, history=history)
         except HostError as error:
             state = HostState(target.device, problem=error.message, hint=error.hint or "")
         listener(Probed(target.device, time.monotonic() - start, state.problem))
         return state
 
-    futures = [start_thread(read, target) for target in targets]
-    states = [future.result() for future in futures]
+    with stage("connect to hosts and read them"):
+        futures = [start_thread(read, target) for target in targets]
+        states = [future.result() for future in futures]
     return {state.device: state for state in states}

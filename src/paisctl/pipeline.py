@@ -24,6 +24,7 @@ from paisctl.rendering.tailnet.proven import derive_proven
 from paisctl.secrets import Vault, load_vault, names_in
 from paisctl.session import Session, open_session
 from paisctl.targets import build_targets
+from paisctl.timings import stage
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,18 @@ def desire(
         InvalidInput: there are errors; it carries all of them, and the warnings.
     """
     diagnostics = Diagnostics()
-    fleet = load(paths, diagnostics, texts)
+    with stage("load the inventory"):
+        fleet = load(paths, diagnostics, texts)
     if fleet is None:
         raise InvalidInput(diagnostics)
-    catalog = load_catalog(bundle_folders(paths, shipped), diagnostics)
-    rendered = render(fleet, catalog, diagnostics)
-    check_fleet(fleet, diagnostics)
-    check_rendered(fleet, rendered, diagnostics)
-    tailnet = derive_proven(fleet, rendered, diagnostics)
+    with stage("render"):
+        catalog = load_catalog(bundle_folders(paths, shipped), diagnostics)
+        rendered = render(fleet, catalog, diagnostics)
+    with stage("check"):
+        check_fleet(fleet, diagnostics)
+        check_rendered(fleet, rendered, diagnostics)
+    with stage("derive and prove the access policy"):
+        tailnet = derive_proven(fleet, rendered, diagnostics)
     if diagnostics.errors:
         raise InvalidInput(diagnostics)
     return Desired(fleet, catalog, rendered.hosts, rendered.graph, tailnet, diagnostics)

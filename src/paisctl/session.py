@@ -24,6 +24,7 @@ from paisctl.reconcile.together import apart, forward_only
 from paisctl.report import Report
 from paisctl.secrets import Vault
 from paisctl.targets import Target
+from paisctl.timings import stage
 from paisctl.transaction import has_failed, merged, way_back
 
 
@@ -49,6 +50,10 @@ class Session:
             scope: only these differences. Drift alone is what differs from what was last applied,
                 whatever the inventory says.
         """
+        with stage("compare"):
+            return self._plan(stacks, scope)
+
+    def _plan(self, stacks: Iterable[str], scope: Scope) -> Plan:
         whole = reconcile(self.hosts, self.states, self.vault, stacks)
         if scope is Scope.ALL:
             return apart(whole, self.groups, self.states)
@@ -84,7 +89,8 @@ class Session:
             transaction: when a host fails, have those that are done go back, too.
         """
         conduct = replace(conduct, forward_only=forward_only(plan, self.groups))
-        results = execute(plan, self.targets, self.states, self.vault, listener, conduct)
+        with stage("change hosts"):
+            results = execute(plan, self.targets, self.states, self.vault, listener, conduct)
         if transaction and has_failed(results):
             back = way_back(results, self._applied(), self.vault)
             back = Plan(tuple(h for h in back.hosts if h.device not in conduct.forward_only))

@@ -36,6 +36,7 @@ from paisctl.cli import (
 )
 from paisctl.cli.context import Settings
 from paisctl.errors import InvalidInput, PaisctlError, UsageError
+from paisctl.timings import TIMINGS
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 64, 130
 BAD_COMMAND_LINE = 2  # what typer makes of a wrong option or argument
@@ -72,6 +73,9 @@ def options(
             metavar="FILE",
         ),
     ] = None,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Say at the end, on stderr, where the time went.")
+    ] = False,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version."),
@@ -79,6 +83,14 @@ def options(
 ) -> None:
     """Options that come before the command."""
     context.obj = Settings(tuple(inventory or ()))
+    if timings:
+        context.call_on_close(_say_timings)
+
+
+def _say_timings() -> None:
+    from paisctl.views import timings as view
+
+    typer.echo(view.as_text(TIMINGS), err=True, nl=False)
 
 
 app.command("init")(init.init)
