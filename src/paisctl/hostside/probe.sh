@@ -136,7 +136,7 @@ files() {
     !modes { path = substr($0, index($0, " ") + 1); sub(/^[ *]/, "", path); digest[path] = $1; next }
     $0 == "control" { controls++; next }
     $1 == "odd" { entry(substr($0, length($2) + 6), $2); next }
-    /^stacks\// { entry($0, "lrwxrwxrwx"); next }
+    /^stacks(\/|$)/ { entry($0, "lrwxrwxrwx"); next }
     { entry($NF, $1) }
     END { printf "],\"odd_files\":%d", controls }
   '

@@ -96,6 +96,13 @@ def test_nothing_is_changed(host: Host) -> None:
     assert sorted(path.name for path in host.home.iterdir()) == ["docker.calls", "engine.json"]
 
 
+def test_a_link_in_place_of_all_stacks(host: Host) -> None:
+    host.program("docker", ENGINE)
+    host.write("elsewhere/a/compose.yaml", "")
+    (host.root / "stacks").symlink_to("elsewhere")
+    assert [(file.path, file.kind) for file in read(host).files.values()] == [("stacks", "l")]
+
+
 def test_names_with_control_characters_are_counted(host: Host) -> None:
     host.program("docker", ENGINE)
     host.write("stacks/a/one\ntwo", "")
