@@ -82,6 +82,13 @@ def test_pending(box: SimulatedFleet, session: Session) -> None:
     session("plan-json", "paisctl plan --json")
 
 
+def test_markdown(box: SimulatedFleet, session: Session) -> None:
+    host = applied(box)
+    host.containers["web-app-1"]["HostConfig"]["Memory"] = 512 * 2**20
+    host.files["stacks/web/motto.txt"] = ("0644", b"Bye\n")
+    session("plan-markdown", "paisctl plan --format markdown --diff")
+
+
 @pytest.mark.usefixtures("box")
 def test_apply_does_not_go_ahead_without_being_asked(session: Session) -> None:
     session("apply-no-terminal", "paisctl apply --stack db")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import json
+import random
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
 
+from paisctl.cli.app import run
 from paisctl.plan import Action, Change, Plan
 from paisctl.reconcile.revisions import compare
 from paisctl.secrets import Vault
-from tests.properties.strategies import overlays
+from tests.properties.households import BUNDLES, Inventory, households, without
+from tests.properties.strategies import as_yaml, overlays
 from tests.properties.test_convergence import asked
 from tests.simulated.fleet import SimulatedFleet
 
@@ -62,6 +72,54 @@ def test_the_way_back_mirrors_the_way_there(
         gone = {change.address for change in one if is_whole(change)}
         new = {change.address for change in other if change.action is Action.CREATE}
         assert gone <= new
+
+
+@given(inventory=households(by_hand=False), chance=st.randoms(use_true_random=False))
+@settings(max_examples=10, phases=[Phase.generate])  # each example is a repository
+def test_by_git_and_command_line(
+    tmp_path_factory: Any, inventory: Inventory, chance: random.Random
+) -> None:
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(BUNDLES / "stacks", folder / "stacks")
+    file = folder / "pais.yaml"
+    file.write_text(as_yaml(inventory), encoding="utf-8")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "As it is")
+    assert planned(file)["policy"]["changes"] == []
+    assert planned(file)["summary"]["changes"] == 0
+
+    gone = chance.choice(list(inventory["devices"]))
+    file.write_text(as_yaml(without(inventory, gone)), encoding="utf-8")
+    there = planned(file)
+    git(folder, "commit", "-q", "-a", "-m", "A device less")
+    file.write_text(as_yaml(inventory), encoding="utf-8")
+    back = planned(file)
+    assert (there["policy"]["gains"], there["policy"]["losses"]) == (
+        back["policy"]["losses"],
+        back["policy"]["gains"],
+    )
+    assert places(there, "delete") == places(back, "create")
+    assert places(there, "create") == places(back, "delete") == set()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=ann", "-c", "user.email=ann@example.com"]
+    subprocess.run(["git", *who, *arguments], cwd=folder, check=True)
+
+
+def planned(file: Path) -> Any:
+    said = io.StringIO()
+    with redirect_stdout(said):
+        assert run(["-i", str(file), "plan", "--base", "HEAD", "--json"]) == 0
+    return json.loads(said.getvalue())
+
+
+def places(document: Any, action: str) -> set[str]:
+    """The stacks of which a plan begins or ends something."""
+    stacks = [stack for host in document["hosts"] for stack in host["stacks"]]
+    changes = [change for stack in stacks for change in stack["changes"]]
+    return {change["address"] for change in changes if change["action"] == action}
 
 
 def operations(plan: Plan) -> list[str]:

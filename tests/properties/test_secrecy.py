@@ -23,7 +23,7 @@ from paisctl.saved_plan import save
 from paisctl.secrets import Vault, describe, load_vault
 from paisctl.session import Session
 from paisctl.status import survey
-from paisctl.views import human
+from paisctl.views import human, markdown
 from paisctl.views import json as json_view
 from paisctl.views import report as report_view
 from paisctl.views import saved_plan as saved_plan_view
@@ -65,6 +65,7 @@ def shown(fleet: SimulatedFleet, plan: Plan, vault: Vault) -> Iterator[str]:
     yield from (plan_file.as_text(saved), saved_plan_view.as_text(saved))
     rows = survey(wanted(), states, plan)
     yield from (str(plan), human.plan(plan, show_diffs=True), json_view.plan(plan))
+    yield markdown.plan(plan, show_diffs=True)
     yield from (status_view.as_table(rows), status_view.as_json(rows))
     for stack in wanted()["box"].stacks.values():
         yield from (describe(file.content) for file in stack.files.values())

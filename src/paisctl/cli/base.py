@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from paisctl.cli.context import settings
 from paisctl.cli.plan_format import Format, as_text
 from paisctl.errors import InvalidInput, UsageError
 
@@ -22,69 +22,68 @@ _NOTHING = '{"grants": []}'  # the policy of an inventory that was not there
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
-    """What is compared: these devices, or the whole fleet with what has left it if None.
+class Wanted:
+    """What was asked for: devices and stacks as for any plan, none meaning all.
 
-    No stacks means all. `policy` says whether the access policies are compared, too, `diffs` whether
-    files are line by line.
+    `policy` says whether the access policies are compared, too, `diffs` whether files are line by line.
     """
 
     devices: Sequence[str] | None
-    stacks: Sequence[str]
-    policy: bool
+    selector: str | None
+    stacks: Sequence[str] | None
     diffs: bool
+    policy: bool
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether it is about all devices, also those that are gone."""
+        return not (self.devices or self.selector)
 
 
-def plan_from(
-    base: str,
-    paths: Sequence[Path],
-    desired: Desired,
-    within: Within,
-    form: Format,
-) -> tuple[Plan, str]:
-    """Plan from a revision of the inventory, and write that down.
-
-    Args:
-        base: the revision.
-        paths: the inventory, then its overlays.
-        desired: what they ask for now.
-        within: what to compare.
-        form: how to write it.
+def show(context: typer.Context, base: str, wanted: Wanted, form: Format, *, detailed: bool) -> int:
+    """Print the plan from a revision of the inventory, and say how to exit.
 
     Raises:
-        UsageError: there is no such revision.
-        InvalidInput: it does not pass lint as it is today.
+        UsageError: there is no such revision, or something was asked for that does not exist.
+        InvalidInput: the inventory, as it is or as it was, does not pass lint.
     """
+    from paisctl import pipeline
     from paisctl.revision import project_at
 
+    paths = settings(context).inventory
+    desired = pipeline.desire(paths)
     with project_at(paths, base) as then:
         before = _desired_then(then) if then.paths else None
-        plan = _compared(before, desired, within, then.revision)
+        plan = _compared(before, desired, wanted, then.revision)
         known = {(each.code, each.message) for each in before.diagnostics} if before else set()
         new = [each for each in desired.diagnostics if (each.code, each.message) not in known]
-        return plan, as_text(plan, form, show_diffs=within.diffs, then=then, warnings=new)
-
-
-def status(plan: Plan, *, detailed: bool) -> int:
-    """The exit status of a plan from a revision; what would be refused was planned all the same."""
+        text = as_text(plan, form, show_diffs=wanted.diffs, then=then, warnings=new)
+    typer.echo(text, nl=False)
     if plan.problems or (plan.policy and plan.policy.problem):
         return 1
+    # What apply would refuse was planned all the same.
     return 2 if detailed and (plan or plan.refused) else 0
 
 
-def _compared(before: Desired | None, desired: Desired, within: Within, called: str) -> Plan:
+def _compared(before: Desired | None, desired: Desired, wanted: Wanted, called: str) -> Plan:
+    from paisctl.cli.choose import choose
     from paisctl.inventory.rollouts import groups_of
     from paisctl.reconcile.revisions import compare
 
+    devices, stacks = None, list(wanted.stacks or ())
+    if stacks or not wanted.is_fleet:
+        chosen, stacks = choose(desired, wanted.devices, wanted.selector, stacks)
+        devices = None if wanted.is_fleet else chosen
     plan = compare(
         before.hosts if before else {},
         desired.hosts,
-        devices=within.devices,
-        stacks=within.stacks,
+        devices=devices,
+        stacks=stacks,
         groups=groups_of(desired.fleet),
-        diffs_from=called if within.diffs else "",
+        diffs_from=called if wanted.diffs else "",
     )
-    policy = _policy(desired, before, called) if within.policy else None
+    is_whole = wanted.is_fleet and not stacks
+    policy = _policy(desired, before, called) if is_whole and wanted.policy else None
     return replace(plan, policy=policy)
 
 

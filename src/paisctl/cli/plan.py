@@ -19,7 +19,6 @@ from paisctl.cli.context import (
     Stacks,
     choose_scope,
     desired_of,
-    settings,
 )
 from paisctl.cli.plan_format import Json, Output, as_text, format_of
 
@@ -92,18 +91,13 @@ def plan(
     form = format_of(output, as_json=as_json)
     if base is not None:
         against.refuse(out=out is not None, ignore_drift=ignore_drift, only_drift=only_drift)
+        wanted = against.Wanted(devices, on, stack, diffs=diff, policy=not skip_tailnet)
+        raise typer.Exit(against.show(context, base, wanted, form, detailed=detailed_exitcode))
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
     _require_writable(out)
     desired = desired_of(context)
     chosen, stacks = choose(desired, devices, on, stack)
-    is_fleet = not (devices or on or stacks)
-    if base is not None:
-        whole = chosen if devices or on else None
-        within = against.Within(whole, stacks, is_fleet and not skip_tailnet, diff)
-        found, text = against.plan_from(base, settings(context).inventory, desired, within, form)
-        typer.echo(text, nl=False)
-        raise typer.Exit(against.status(found, detailed=detailed_exitcode))
-    policy = PolicyQuestion(desired, is_wanted=is_fleet and not skip_tailnet)
+    policy = PolicyQuestion(desired, is_wanted=not (devices or on or stacks or skip_tailnet))
     with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
         found = policy.added_to(session.plan(stacks, scope), scope)
     typer.echo(as_text(found, form, show_diffs=diff), nl=False)
