@@ -297,4 +297,11 @@ def test_all_go_on_when_the_canary_is_well() -> None:
     plan = [host(name, x=[]) for name in transports]
     results, events = run(plan, transports, Pace(("pi",), 1))
     assert {outcome for outcome, _ in ends(results).values()} == {"applied"}
-    assert [e.device for e in events if isinstance(e, StackEnded)] == ["pi", "k6", "m7"]
+    assert [e for e in events if isinstance(e, StackEnded | BatchBegins)] == [
+        BatchBegins(1, 3, ("pi",)),
+        StackEnded("pi", "x", Outcome.APPLIED),
+        BatchBegins(2, 3, ("k6",)),
+        StackEnded("k6", "x", Outcome.APPLIED),
+        BatchBegins(3, 3, ("m7",)),
+        StackEnded("m7", "x", Outcome.APPLIED),
+    ]

@@ -207,8 +207,8 @@ class Conversation:
     def _end(self, stack: str, outcome: Outcome, broken: _Broken) -> None:
         self.changing = ""
         end = StackEnded(self.plan.device, stack, outcome, broken.step, broken.message, broken.log)
+        self.listener(end)  # before what others begin for it
         self.coordinator.ended(end)
-        self.listener(end)
 
     def _abandon(self, problem: str, stopped: str) -> None:
         """Give every stack that the host did not finish an end, for others may wait for it."""

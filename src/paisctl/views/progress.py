@@ -153,7 +153,7 @@ class _Stacks:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
         table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column()  # the one that gives way
         table.add_column(justify="right", no_wrap=True)
         with self.lock:
             rows = dict(self.rows)
@@ -163,7 +163,8 @@ class _Stacks:
             elapsed = f"{until - began:.0f} s" if event else ""
             awaited = self.awaited.get(device)
             doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
-            table.add_row(_sign(event), Text(f"{device}/{stack}"), Text(visible(doing)), elapsed)
+            said = Text(visible(doing), no_wrap=True, overflow="ellipsis")
+            table.add_row(_sign(event), Text(f"{device}/{stack}"), said, elapsed)
         return Group(*self._heading(), table, *([Text(self.notice, "bold")] if self.notice else []))
 
     def _heading(self) -> Iterator[Text]:
