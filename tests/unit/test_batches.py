@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paisctl.desired import Key
 from paisctl.errors import AuthenticationRefused, ConnectionLost
@@ -87,6 +89,41 @@ def test_no_batch_needs_a_later_one(text: str, canaries: tuple[str, ...], limit:
     assert done == wanted.keys()
 
 
+STACKS = [(device, stack) for stack in "xyz" for device in "abcd"]
+
+
+@given(
+    st.sets(st.tuples(st.sampled_from(range(12)), st.sampled_from(range(12)))),
+    st.sets(st.sampled_from("abcd")),
+    st.one_of(st.none(), st.integers(1, 5)),
+)
+def test_whatever_needs_whatever_all_come_to_their_turn(
+    edges: set[tuple[int, int]], canaries: set[str], limit: int | None
+) -> None:
+    wanted = {
+        key: [STACKS[need] for need, who in sorted(edges) if who == number and need < number]
+        for number, key in enumerate(STACKS)
+    }
+    pace = Pace(tuple(sorted(canaries)), limit)
+    hosts = [
+        host(name, **{stack: wanted[device, stack] for device, stack in STACKS if device == name})
+        for name in "abcd"
+    ]
+    fleet = Fleet(wanted, pace, moment=0)
+    fleet.order = [
+        (each.device, stack.name)
+        for each in in_common_order(Plan(tuple(hosts)), divide(wanted, pace))
+        for stack in each.stacks
+    ]
+    assert sorted(fleet.play().began) == sorted("/".join(each) for each in STACKS)
+    assert limit is None or fleet.most <= limit
+    if canaries:
+        first = [each for each in fleet.began if each[0] in canaries]
+        last = max(map(fleet.began.index, first))
+        brought = divide(wanted, pace)[0].stacks
+        assert {tuple(each.split("/")) for each in fleet.began[: last + 1]} <= brought
+
+
 def test_hosts_work_in_the_order_of_batches() -> None:
     plan = [host("m7", first=[], needed=[]), host("k6", x=[("m7", "needed")])]
     batches = divide(
@@ -109,6 +146,7 @@ class Fleet:
     moment: float = 0.02
     said: list[Event] = field(default_factory=list)
     began: list[str] = field(default_factory=list)
+    order: list[Key] = field(default_factory=list)
     most: int = 0
     why: dict[str, str] = field(default_factory=dict)
     _inside: int = 0
@@ -119,7 +157,9 @@ class Fleet:
         batches = divide(self.needs, self.pace)
         turns = Turns(batches, self.pace, self.said.append)
         coordinator = Coordinator([], self.needs, turns=turns)
-        order = [each for batch in batches for each in self.needs if each in batch.stacks]
+        order = self.order or [
+            each for batch in batches for each in self.needs if each in batch.stacks
+        ]
         threads = [
             threading.Thread(target=self._work, args=(coordinator, [k for k in order if k[0] == d]))
             for d in dict.fromkeys(device for device, _ in self.needs)
