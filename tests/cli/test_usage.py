@@ -26,7 +26,7 @@ COMMANDS = [
     "secrets",
 ]
 GROUPS = {"secrets": ["init", "list"], "lab": ["up", "status", "ssh", "exec", "down"]}
-HEAVY = {"pydantic", "paramiko", "fabric", "jinja2", "rich", "yaml", "jsonschema"}
+HEAVY = {"pydantic", "paramiko", "jinja2", "rich", "yaml", "jsonschema"}
 HEAVY |= {"python_on_whales", "httpx", "asyncio"}
 
 

@@ -107,21 +107,21 @@ def plan(
 
 def _require_writable(out: Path | None) -> None:
     """Know it before the hosts are read."""
-    from paisctl import plan_file
-
     if out:
+        from paisctl import plan_file
+
         plan_file.require_writable(out)
 
 
 def _save(
     out: Path | None, plan: Plan, session: Session, fleet: Fleet, stacks: list[str], scope: Scope
 ) -> None:
+    if out is None:
+        return
     from paisctl import plan_file
     from paisctl.provenance import git_revision
     from paisctl.saved_plan import save
 
-    if out is None:
-        return
     saved = save(
         plan,
         session,

@@ -28,10 +28,13 @@ class PolicyQuestion:
     """
 
     def __init__(self, desired: Desired, *, is_wanted: bool) -> None:
-        from paisctl.tailnet.planning import plan_in_force
         from paisctl.threads import start_thread
 
         def ask(desired: Desired) -> PolicyPlan | None:
+            if not desired.fleet.inventory.tailnet.policy:
+                return None
+            from paisctl.tailnet.planning import plan_in_force  # a tenth of a second
+
             return plan_in_force(desired.fleet, desired.tailnet)
 
         self._answer: Future[PolicyPlan | None] | None = (

@@ -1,4 +1,4 @@
-"""Making SSH connections; imported only when one is made, for fabric and paramiko are slow to."""
+"""Making SSH connections; imported only when one is made, for paramiko is slow to be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import socket
 import subprocess
 
-import fabric
 import paramiko
 
 from paisctl.errors import AuthenticationRefused, HostError, HostUnreachable
@@ -37,7 +36,7 @@ class Connections:
 
     def __init__(self, settings: SshSettings) -> None:
         self.name = settings.host
-        self._connections: list[fabric.Connection] = []  # jump hosts first, the host last
+        self._connections: list[paramiko.SSHClient] = []  # jump hosts first, the host last
         self._proxies: list[subprocess.Popen[bytes]] = []
         try:
             self.name = str(self._connect(settings))
@@ -52,12 +51,12 @@ class Connections:
             ConnectionLost: the connection broke since it was made.
         """
         try:
-            channel = self._connections[-1].transport.open_session(timeout=_OPENING)
+            channel = _transport_of(self._connections[-1]).open_session(timeout=_OPENING)
             channel.exec_command(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise lost(self.name) from error
         else:
-            return channel  # type: ignore[no-any-return]  # fabric is untyped
+            return channel
 
     def forward(self, host: str, port: int) -> paramiko.Channel:
         """A channel to a port that the host connects to for us, as `ssh -W`.
@@ -65,9 +64,9 @@ class Connections:
         Raises:
             HostError: it cannot connect there, or must not.
         """
-        connection = self._connections[-1].transport
+        connection = _transport_of(self._connections[-1])
         try:
-            return connection.open_channel(  # type: ignore[no-any-return]  # fabric is untyped
+            return connection.open_channel(
                 "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=_OPENING
             )
         except paramiko.ChannelException as error:
@@ -84,13 +83,13 @@ class Connections:
 
     def close(self) -> None:
         for connection in reversed(self._connections):
-            connection.client.close()
+            connection.close()
         for proxy in self._proxies:
             proxy.terminate()
             proxy.wait()
 
     def _connect(
-        self, settings: SshSettings, gateway: fabric.Connection | None = None
+        self, settings: SshSettings, gateway: paramiko.SSHClient | None = None
     ) -> ResolvedHost:
         """Connect to a host, its jump hosts first."""
         host = resolve(settings)
@@ -99,10 +98,8 @@ class Connections:
                 self._connect(jump, gateway)
                 gateway = self._connections[-1]
         proxy = self._start_proxy(host.proxy_command) if host.proxy_command else None
-        authentication = KeysWithoutPrompts(host)
-        connection = _connection(host, authentication, gateway, proxy)
-        self._connections.append(connection)
-        _open(connection, host, authentication)
+        self._connections.append(paramiko.SSHClient())
+        _open(self._connections[-1], host, gateway, proxy)
         return host
 
     def _start_proxy(self, command: str) -> socket.socket:
@@ -120,32 +117,6 @@ class Connections:
         return ours
 
 
-def _connection(
-    host: ResolvedHost,
-    authentication: KeysWithoutPrompts,
-    gateway: fabric.Connection | None,
-    proxy: socket.socket | None,
-) -> fabric.Connection:
-    policy = StrictHostKeys(host)
-    connection = fabric.Connection(
-        host.hostname,
-        user=host.user,
-        port=host.port,
-        gateway=gateway or False,
-        connect_timeout=host.connect_timeout,
-        config=fabric.Config(overrides={"load_ssh_configs": False}),  # `host` is resolved already
-        connect_kwargs={
-            "auth_strategy": authentication,
-            "sock": proxy,
-            "banner_timeout": host.connect_timeout,
-            "transport_factory": lambda sock, **kwargs: _transport(sock, policy.algorithms, kwargs),
-        },
-    )
-    # Fabric's own policy would accept any key of a host it does not know.
-    connection.client.set_missing_host_key_policy(policy)
-    return connection
-
-
 def _transport(
     sock: socket.socket, algorithms: list[str], options: dict[str, object]
 ) -> paramiko.Transport:
@@ -161,29 +132,58 @@ def _transport(
 
 
 def _open(
-    connection: fabric.Connection, host: ResolvedHost, authentication: KeysWithoutPrompts
+    connection: paramiko.SSHClient,
+    host: ResolvedHost,
+    gateway: paramiko.SSHClient | None,
+    proxy: socket.socket | None,
 ) -> None:
     """Connect, verify the host key, authenticate; every failure as a HostError."""
+    authentication = KeysWithoutPrompts(host)
+    policy = StrictHostKeys(host)
+    connection.set_missing_host_key_policy(policy)
     try:
-        connection.open()
+        connection.connect(
+            host.hostname,
+            host.port,
+            host.user,
+            sock=_through(gateway, host) if gateway else proxy,
+            timeout=host.connect_timeout,
+            banner_timeout=host.connect_timeout,
+            auth_strategy=authentication,
+            transport_factory=lambda sock, **options: _transport(sock, policy.algorithms, options),
+        )
     except HostError:
         raise
     except paramiko.AuthenticationException as error:
         raise _refused(connection, host, authentication) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise _unreachable(host, error) from error
-    if not connection.transport.is_authenticated():
+    if not _transport_of(connection).is_authenticated():
         raise AuthenticationRefused(
             f"{host} accepts our key, but wants a password or a code as well",
             f"allow a key alone for {host.user} in the host's sshd_config",
         )
-    keep_alive(connection.transport)
+    keep_alive(_transport_of(connection))
+
+
+def _through(gateway: paramiko.SSHClient, host: ResolvedHost) -> paramiko.Channel:
+    """A channel that a jump host leads to the host's sshd."""
+    target = (host.hostname, host.port)
+    return _transport_of(gateway).open_channel("direct-tcpip", target, ("", 0))
+
+
+def _transport_of(connection: paramiko.SSHClient) -> paramiko.Transport:
+    """The transport of a connection that has been opened."""
+    transport = connection.get_transport()
+    if transport is None:
+        raise EOFError("the connection is closed")
+    return transport
 
 
 def _refused(
-    connection: fabric.Connection, host: ResolvedHost, authentication: KeysWithoutPrompts
+    connection: paramiko.SSHClient, host: ResolvedHost, authentication: KeysWithoutPrompts
 ) -> AuthenticationRefused:
-    transport = connection.client.get_transport()
+    transport = connection.get_transport()
     banner = transport.get_banner() if transport else None
     tried = ", ".join(authentication.tried) or "no key, for there is none to try"
     said = f"; the host says: {banner.decode(errors='replace').strip()}" if banner else ""

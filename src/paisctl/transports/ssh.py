@@ -1,4 +1,4 @@
-"""A host by SSH: fabric makes the connection, paramiko's channels carry the commands."""
+"""A host by SSH: paramiko connects, and its channels carry the commands."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SshTransport:
     def _connected(self) -> Connections:
         with self._connecting:
             if self._connections is None:
-                # Fabric and paramiko take a third of a second to import.
+                # Paramiko takes a tenth of a second to import.
                 from paisctl.transports.connection import Connections  # noqa: PLC0415
 
                 self._connections = Connections(self._settings)
