@@ -82,6 +82,37 @@ def refuse_other_version(definition: Definition, record: Record) -> None:
         )
 
 
+def refuse_half_filled(record: Record) -> None:
+    """Refuse to forget which data a member still has to get back, and where its old data is.
+
+    Raises:
+        PaisctlError: it is being filled by the others.
+    """
+    if device := record.rebuilding:
+        raise PaisctlError(
+            f"{device} is being filled by the others; an abort would forget what it still lacks",
+            f"paisctl rollout {record.name} resume",
+        )
+
+
+def rebuilt(record: Record, device: str) -> Record:
+    """The record with a member to be rebuilt: the one that the rollout is at, or one that was done.
+
+    Raises:
+        UsageError: it is another one, or none of the rollout's.
+    """
+    from paisctl.rollout.record import Phase
+
+    if record.begun == [device]:
+        return record
+    if not record.begun and record.members.get(device) is Phase.DONE:
+        return record.with_phase(device, Phase.CHANGING)
+    at = record.begun[0] if record.begun else "no member"
+    raise UsageError(
+        f"the rollout is at {at}, not at {device}", f"paisctl rollout {record.name} status"
+    )
+
+
 def open_record(scene: Scene) -> Record:
     """The record of the rollout that is to be gone on with.
 

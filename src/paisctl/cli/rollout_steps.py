@@ -17,7 +17,9 @@ from paisctl.cli.carry_out import confirm
 from paisctl.cli.context import desired_of
 from paisctl.cli.rollout_refusals import (
     open_record,
+    rebuilt,
     refuse,
+    refuse_half_filled,
     refuse_moved,
     refuse_open,
     refuse_other_version,
@@ -149,9 +151,8 @@ def resume(context: typer.Context, name: str, wishes: Wishes) -> None:
         record = open_record(scene)
         refuse_other_version(scene.definition, record)
         rebuild = wishes.rebuild or ""
-        if rebuild and record.begun != [rebuild]:
-            at = record.begun[0] if record.begun else "no member"
-            raise UsageError(f"the rollout is at {at}, not at {rebuild}")
+        if rebuild:
+            record = rebuilt(record, rebuild)
         with _claims(scene) as claims:
             refuse_moved(scene)
             refuse(name, scene.obstacles(record.still_to_do, record.begun), goes_on=True)
@@ -166,10 +167,13 @@ def abort(context: typer.Context, name: str, wishes: Wishes) -> None:
 
     desired = desired_of(context)
     with _open(desired, name) as (scene, vault):
+        if _told_that_it_ended(scene):
+            return
         record = open_record(scene)
         with _claims(scene) as claims:
             refuse_moved(scene)
             refuse_unreached(scene)
+            refuse_half_filled(record)
             engine = _engine(desired, scene, vault, claims, record)
             if wishes.put_back:
                 put_back(desired, scene, record, wishes.put_back, yes=wishes.yes)
@@ -180,12 +184,32 @@ def abort(context: typer.Context, name: str, wishes: Wishes) -> None:
         raise typer.Exit(int(trouble is not None))
 
 
+def _told_that_it_ended(scene: Scene) -> bool:
+    """Tell hosts that were away when the rollout ended; whether there were any."""
+    from paisctl.rollout.memory import behind, remember
+
+    record = scene.record
+    if record is None or record.is_open or not (places := behind(scene.places, record)):
+        return False
+    with _claims(scene):
+        refuse_moved(scene)
+        remember(places, record)
+    for place in places:
+        typer.echo(f"{place.device} knows now that the rollout {record.name} has ended")
+    return True
+
+
 def show_status(context: typer.Context, name: str) -> None:
     from paisctl.rollout.claims import holder
+    from paisctl.rollout.memory import behind
     from paisctl.views import rollout as view
 
     with _open(desired_of(context), name) as (scene, _):
         typer.echo(view.status(scene.record, name, holder(scene.places, name)), nl=False)
+        if scene.record and not scene.record.is_open:
+            for place in behind(scene.places, scene.record):
+                typer.echo(f"{place.device} was away then, and takes it to go on")
+                typer.echo(f"next: paisctl rollout {name} abort   # tells it, and changes nothing")
         for device, problem in scene.opened.away.items():
             typer.echo(f"? {device}  {problem}", err=True)
 

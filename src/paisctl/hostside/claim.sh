@@ -31,7 +31,6 @@ is_abandoned() {
 
 # Whole from its first moment, and by one of us only: link(2) does not replace.
 take() {
-  write_claim
   ln "$own" "$claim" 2>/dev/null && return
   [ -e "$claim" ] && is_abandoned "$claim" || return 1
   # Another may have found it abandoned as well, and have taken it meanwhile.
@@ -82,6 +81,7 @@ main() {
   own=$claim.$RUN
   mkdir -p "$ROOT/rollouts" || exit 1
   trap give_back EXIT HUP INT TERM
+  write_claim
   if ! take; then
     printf '@paisctl taken %s\n' "$(sed -n 's/.*"holder":"\(.*\)","heartbeat.*/\1/p' "$claim")"
     exit 0

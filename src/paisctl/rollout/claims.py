@@ -103,7 +103,7 @@ class Claims:
                 return claim
             if line.startswith(_TAKEN):
                 channel.wait()
-                who = line.removeprefix(_TAKEN) or "somebody"
+                who = _decoded(line.removeprefix(_TAKEN)) or "somebody"
                 raise HostBusy(
                     f"{self._name} is being rolled by {who}",
                     f"watch it with paisctl rollout {self._name} status",
@@ -152,8 +152,16 @@ def holder(places: Sequence[Place], name: str) -> str:
         values = assignments(CLAIM=f"{place.root}/rollouts/{name}.claim")
         done = place.target.transport.run(place.command, (values + _LOOK).encode())
         if said := done.stdout.decode("utf-8", "replace").strip():
-            return said
+            return _decoded(said)
     return ""
+
+
+def _decoded(inside: str) -> str:
+    """The inside of a JSON string, as the shell cut it out, as text."""
+    try:
+        return str(json.loads(f'"{inside}"'))
+    except ValueError:
+        return inside
 
 
 # A claim without a sign of life for a minute is nobody's (hostside/claim.sh).

@@ -22,9 +22,8 @@ from paisctl.rollout.events import Doing, Entered, Watcher
 from paisctl.rollout.gates import GateFailed, pass_gates
 from paisctl.rollout.hands import Failure, Hands
 from paisctl.rollout.memory import Place, recall, remember
-from paisctl.rollout.record import Phase, Progress, Record
+from paisctl.rollout.record import REBUILDING, Phase, Progress, Record
 
-_REBUILDING = "rebuilding"  # key of the journal: the member that is being emptied and filled
 _PATIENCE = 60.0  # seconds in which the others must be whole before the next member is touched
 
 
@@ -96,12 +95,13 @@ class Engine:
         """
         try:
             self._write(progress=Progress.RUNNING, problem="")
-            self.driver.prepare(self.record.task, self, self._say)
-            self._write(is_prepared=True)
+            self._show_done()
+            self._prepare()
             while remaining := self._in_order():
-                self._step(remaining[0], rebuild=remaining[0] in (rebuild, self.get(_REBUILDING)))
+                self._step(remaining[0], rebuild=remaining[0] in (rebuild, self.record.rebuilding))
                 if len(remaining) > 1:
                     self._settle()
+                    self._prepare()  # what was created meanwhile would refuse writes, too
             self._finish(Progress.DONE)
         except Overtaken as overtaken:
             return Trouble(overtaken.message)  # the record is theirs now
@@ -133,6 +133,16 @@ class Engine:
             return Trouble(error.message)
         return None
 
+    def _show_done(self) -> None:
+        for device, phase in self.record.members.items():
+            if phase is Phase.DONE:
+                self.watcher(Entered(device, phase))
+
+    def _prepare(self) -> None:
+        self.driver.prepare(self.record.task, self, self._say)
+        if not self.record.is_prepared:
+            self._write(is_prepared=True)
+
     def _in_order(self) -> list[str]:
         """The members that remain, the next one first: one that was begun comes before all others."""
         begun = self.record.begun
@@ -149,9 +159,7 @@ class Engine:
             self._drain(device)
         self._enter(device, Phase.CHANGING)
         if rebuild:
-            self.keep(_REBUILDING, device)
-            self.watcher(Doing(device, "taking it out of the cluster, its data put aside"))
-            self.driver.dismiss(device, self, self._say)
+            self._empty(device)
         failure = self.hands.change(
             device,
             self.watcher,
@@ -163,11 +171,20 @@ class Engine:
         if rebuild:
             self.watcher(Doing(device, "filling it from the other members"))
             self.driver.refill(device, self, self._say)
-            self.keep(_REBUILDING, "")
+            self.keep(REBUILDING, {})
         self._enter(device, Phase.CHECKING)
         self._pass_gates(device)
         use_again(self.balancers, device)
         self._enter(device, Phase.DONE)
+
+    def _empty(self, device: str) -> None:
+        """Have a member start without data, once: what has been filled in since is not to be lost."""
+        if self.get(REBUILDING) == {"device": device, "is_emptied": True}:
+            return
+        self.keep(REBUILDING, {"device": device, "is_emptied": False})
+        self.watcher(Doing(device, "taking it out of the cluster, its data put aside"))
+        self.driver.dismiss(device, self, self._say)
+        self.keep(REBUILDING, {"device": device, "is_emptied": True})
 
     def _drain(self, device: str) -> None:
         self._enter(device, Phase.DRAINING)

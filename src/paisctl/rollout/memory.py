@@ -44,17 +44,36 @@ def recall(places: Sequence[Place], name: str) -> Record | None:
         HostError: a host could not be asked.
         UnexpectedAnswer: all that is there cannot be read.
     """
+    records, damaged = _read_all(places, name)
+    if damaged and not records:
+        raise damaged[0]
+    return max(records.values(), key=lambda each: (each.number, each.sequence), default=None)
+
+
+def behind(places: Sequence[Place], record: Record) -> list[Place]:
+    """The hosts that take a rollout to go on which has ended: they were away then.
+
+    Raises:
+        HostError: a host could not be asked.
+    """
+    records, _ = _read_all(places, record.name)
+    old = {device for device, each in records.items() if each.is_open and each != record}
+    return [place for place in places if place.device in old]
+
+
+def _read_all(
+    places: Sequence[Place], name: str
+) -> tuple[dict[str, Record], list[UnexpectedAnswer]]:
+    """What each host remembers, by device, and what cannot be read."""
     futures = [(place, start_thread(_read, (place, name))) for place in places]
-    records, damaged = [], None
+    records, damaged = {}, []
     for place, future in futures:
         if text := future.result():
             try:
-                records.append(parse_record(text, place.device))
+                records[place.device] = parse_record(text, place.device)
             except UnexpectedAnswer as error:
-                damaged = error
-    if damaged and not records:
-        raise damaged
-    return max(records, key=lambda each: (each.number, each.sequence), default=None)
+                damaged.append(error)
+    return records, damaged
 
 
 def _read(asked: tuple[Place, str]) -> str:

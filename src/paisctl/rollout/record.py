@@ -16,6 +16,9 @@ from paisctl.cluster.driver import Task
 from paisctl.errors import UnexpectedAnswer
 
 VERSION = 1
+REBUILDING = (
+    "rebuilding"  # in the journal: the `device` that is filled anew, whether it `is_emptied`
+)
 
 
 class Phase(StrEnum):
@@ -85,6 +88,11 @@ class Record:
         """The members that it was at: changed perhaps, but not done. At most one."""
         between = (Phase.DRAINING, Phase.CHANGING, Phase.CHECKING)
         return [device for device, phase in self.members.items() if phase in between]
+
+    @property
+    def rebuilding(self) -> str:
+        """The member that is being emptied and filled again; empty when none is."""
+        return str(self.journal.get(REBUILDING, {}).get("device", ""))
 
     @property
     def still_to_do(self) -> Task:

@@ -6,6 +6,7 @@ remove the peer, start an empty one, replicate its shards to it. Its old data is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,8 +117,7 @@ def refill(nodes: Nodes, device: str, journal: Journal, say: Say) -> None:
         f"{device} joining the cluster",
     )
     for name, shard in entry.get("shards", ()):
-        look = nodes.look()
-        target = _peers_in(look, nodes.address(device))[-1]
+        look, target = _joined(nodes, device)
         copies = _copies(look, device, name, shard)
         sources = [each.peer_id for each in copies if each.is_active and each.peer_id != target]
         if not copies:
@@ -129,9 +129,38 @@ def refill(nodes: Nodes, device: str, journal: Journal, say: Say) -> None:
             raise QdrantError(f"{name}: no other node has shard {shard} Active")
         source = sources[0]
         copy(nodes, Copy(name, shard, source, target, method(look, source, target)), say)
+    _require_whole(nodes, device, entry.get("shards", ()))
     if entry:
         folders = ", ".join(f"{STORAGE}/{each}" for each in entry["aside"])
         say(f"{device} has its shards again; remove its old data when all is well: {folders}")
+
+
+def _joined(nodes: Nodes, device: str) -> tuple[Look, int]:
+    """What all nodes say, and which peer the device is.
+
+    Raises:
+        QdrantError: one of them cannot say everything, or the device is none.
+    """
+    look = nodes.look()
+    if problems := look.problems():
+        raise QdrantError(str(problems[0]), problems[0].hint)
+    peers = _peers_in(look, nodes.address(device))
+    if not peers:
+        raise QdrantError(f"{device} is no part of the cluster any more", f"its log: ssh {device}")
+    return look, peers[-1]
+
+
+def _require_whole(nodes: Nodes, device: str, shards: Sequence[tuple[str, int]]) -> None:
+    """See that a node has what it had.
+
+    Raises:
+        QdrantError: a shard is missing there, or not Active.
+    """
+    look, target = _joined(nodes, device)
+    for name, shard in shards:
+        copies = _copies(look, device, name, shard)
+        if copies and not any(each.is_active and each.peer_id == target for each in copies):
+            raise QdrantError(f"{device}: shard {shard} of {name} is not Active there")
 
 
 def _copies(look: Look, device: str, name: str, shard: int) -> list[Replica]:

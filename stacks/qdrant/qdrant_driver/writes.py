@@ -7,6 +7,8 @@ shards/replica_set/update.rs). So a factor that asks for all replicas refuses wr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import httpx
 
 from paisctl.cluster.driver import Journal, Obstacle, Say
@@ -25,6 +27,8 @@ def lower(nodes: Nodes, journal: Journal, say: Say) -> None:
         QdrantError: a node does not take it; what was recorded before can be put back.
     """
     node = nodes.answering(collections=True)
+    if node.problem:
+        raise QdrantError(str(node.problem), node.problem.hint)
     wanted = {
         name: {"was": view.write_consistency_factor, "set": factor}
         for name, view in node.collections.items()
@@ -60,10 +64,11 @@ def put_back(nodes: Nodes, journal: Journal, say: Say) -> list[Obstacle]:
     if not recorded:
         return []
     left, found = {}, []
+    away = nodes.look().problems()
     for name, factors in recorded.items():
         try:
             with nodes.api(nodes.answering().device) as api:
-                _put_back(api, name, factors, say)
+                _put_back(api, name, factors, say, away)
         except PaisctlError as error:
             left[name] = factors
             found.append(
@@ -78,7 +83,9 @@ def put_back(nodes: Nodes, journal: Journal, say: Say) -> list[Obstacle]:
     return found
 
 
-def _put_back(api: Api, name: str, factors: dict[str, int], say: Say) -> None:
+def _put_back(
+    api: Api, name: str, factors: dict[str, int], say: Say, away: Sequence[Obstacle]
+) -> None:
     try:
         now = parse_collection(api.get(path_of(name))).write_consistency_factor
     except QdrantError as error:
@@ -87,6 +94,8 @@ def _put_back(api: Api, name: str, factors: dict[str, int], say: Say) -> None:
         say(f"{name} has gone meanwhile; its write consistency factor cannot be put back")
         return
     if now == factors["set"]:
+        if away:
+            raise QdrantError(f"it would refuse writes, for {away[0]}")
         _set(api, name, factors["was"])
         say(f"{name}: write consistency factor {now} → {factors['was']} again")
     elif now != factors["was"]:

@@ -120,6 +120,28 @@ def test_what_cannot_be_put_back_is_said_and_kept(running: Lab) -> None:
     assert running.journal.get("write_consistency")
 
 
+def test_a_factor_is_not_put_back_while_it_would_refuse_writes(running: Lab) -> None:
+    running.driver.prepare(UPGRADE, running.journal, running.say)
+    running.cluster["m7-1"].kill()
+    [obstacle] = running.driver.finish(UPGRADE, running.journal, running.say)
+    assert "is not 2 again: it would refuse writes, for m7-1" in obstacle.what
+    assert factor(running) == 1
+    running.cluster["m7-1"].start_and_wait()
+    assert running.driver.finish(UPGRADE, running.journal, running.say) == []
+    assert factor(running) == 2
+
+
+def test_a_factor_of_all_three_replicas_and_of_a_new_collection_is_lowered(running: Lab) -> None:
+    running.driver.prepare(UPGRADE, running.journal, running.say)
+    running.cluster.create_collection("later", replication_factor=3, write_consistency_factor=3)
+    running.driver.prepare(UPGRADE, running.journal, running.say)
+    view = running.nodes.answering(collections=True)
+    assert view.collections["later"].write_consistency_factor == 2
+    assert running.driver.finish(UPGRADE, running.journal, running.say) == []
+    view = running.nodes.answering(collections=True)
+    assert view.collections["later"].write_consistency_factor == 3
+
+
 def test_shards_with_one_replica_get_a_second_one(calm: Lab) -> None:
     calm.cluster.create_collection("single", replication_factor=1)
     calm.cluster.upsert("single", POINTS)

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from paisctl.cli.rollout_refusals import rebuilt, refuse_half_filled
 from paisctl.cluster.driver import Answer, Ask, Diagnosis, Journal, Obstacle, Say, Task
-from paisctl.errors import HostBusy, HostError, PaisctlError
+from paisctl.errors import HostBusy, HostError, PaisctlError, UsageError
 from paisctl.inventory.rollouts import Rollout
 from paisctl.rollout import engine as engine_module
 from paisctl.rollout.engine import Engine, Trouble
+from paisctl.rollout.events import Entered
 from paisctl.rollout.gates import Limits
 from paisctl.rollout.hands import Failure
 from paisctl.rollout.record import Phase, Progress, Record
@@ -199,7 +201,8 @@ def test_one_after_the_other_the_leader_last(world: World) -> None:
     assert is_rolled(world)
     done = [what for what in world.log if not what.startswith("store")]
     steps = [f"{what} {d}" for d in "bca" for what in ("drain", "change", "gate", "ready")]
-    assert done == ["lower", *steps, "put back"]
+    each = [["lower", *steps[start : start + 4]] for start in (0, 4, 8)]
+    assert done == [*each[0], *each[1], *each[2], "put back"]
     assert world.now >= 10  # it rests twice
 
 
@@ -223,7 +226,7 @@ def test_the_leader_is_asked_for_again_before_each_step(world: World) -> None:
 
 
 def events_of_a_rollout() -> int:
-    return 30
+    return 32
 
 
 def test_the_number_of_crashes_that_are_tried_is_that_of_all_events(world: World) -> None:
@@ -348,7 +351,43 @@ def test_a_rebuild_that_broke_off_is_gone_on_with(world: World, moment: str) -> 
     world.log.clear()
     assert engine(world, world.stored).run() is None
     assert "refill c" in world.log
+    assert ("dismiss c" in world.log) is (moment == "dismiss c")  # what was filled in stays
     assert is_rolled(world)
+
+
+def test_what_is_done_already_is_shown_as_done(world: World) -> None:
+    world.broken = {"c"}
+    stopped(world)
+    assert world.stored is not None
+    shown: list[object] = []
+    rolled = engine(world, world.stored)
+    rolled.watcher = shown.append
+    rolled.run()
+    assert shown[0] == Entered("b", Phase.DONE)
+
+
+def test_a_member_that_died_after_it_was_done_is_rebuilt_first() -> None:
+    done = begin().with_phase("a", Phase.DONE)
+    assert rebuilt(done, "a").begun == ["a"]
+    with pytest.raises(UsageError, match="at no member, not at b"):
+        rebuilt(done, "b")
+    with pytest.raises(UsageError, match="at b, not at a"):
+        rebuilt(done.with_phase("b", Phase.CHANGING), "a")
+
+
+def test_a_member_that_is_half_filled_is_not_forgotten(world: World) -> None:
+    world.broken = {"c"}
+    stopped(world)
+    assert world.stored is not None
+    refuse_half_filled(world.stored)
+
+    def fails(*_: object) -> None:
+        raise PaisctlError("no other node has it")
+
+    world.refill = fails  # type: ignore[method-assign,assignment]
+    engine(world, world.stored).run(rebuild="c")
+    with pytest.raises(PaisctlError, match="c is being filled by the others"):
+        refuse_half_filled(world.stored)
 
 
 def test_nobody_is_touched_while_another_one_is_not_whole(world: World) -> None:

@@ -15,7 +15,7 @@ import pytest
 from paisctl.cluster.driver import Task
 from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
 from paisctl.rollout.claims import Claims, holder
-from paisctl.rollout.memory import Place, recall, remember
+from paisctl.rollout.memory import Place, behind, recall, remember
 from paisctl.rollout.record import Phase, Progress, Record, parse_record
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport
@@ -66,6 +66,16 @@ def test_the_newest_counts_also_from_a_host_that_missed_some(places: list[Place]
     assert recall(places, "knowledge") == next_one
 
 
+def test_who_was_away_when_it_ended_is_found(places: list[Place]) -> None:
+    remember(places, RECORD)
+    assert behind(places, RECORD) == []
+    ended = replace(RECORD, sequence=9, progress=Progress.DONE)
+    remember(places[1:], ended)
+    assert behind(places, ended) == places[:1]
+    remember(places[:1], ended)
+    assert behind(places, ended) == []
+
+
 def test_who_could_not_write_is_named_and_all_of_them_is_an_error(places: list[Place]) -> None:
     assert remember([places[0], gone()], RECORD) == ["c"]
     with pytest.raises(HostError, match="cannot be reached"):
@@ -102,6 +112,23 @@ def until_free(places: list[Place]) -> None:
     while claim_files(places):
         assert time.monotonic() < deadline, claim_files(places)
         time.sleep(0.05)
+
+
+def test_who_has_it_is_told_as_written(places: list[Place]) -> None:
+    who = 'ann "the boss" Müller@back\\slash'
+    with claims(places, who):
+        assert holder(places, "knowledge") == who
+        with pytest.raises(HostBusy) as busy, claims(places):
+            pass
+    assert busy.value.message == f"knowledge is being rolled by {who}"
+
+
+def test_why_a_claim_cannot_be_written_is_said(places: list[Place]) -> None:
+    rollouts = Path(places[0].root, "rollouts")
+    rollouts.mkdir(parents=True, exist_ok=True)
+    # What root could not write, either: the name of the file is too long.
+    with pytest.raises(HostError, match=r"cannot write below .*: .*[Tt]oo long"):
+        Claims(places, "k" * 300, "me").__enter__()
 
 
 def test_one_at_a_time(places: list[Place]) -> None:
