@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from paisctl.cli import rollout_status
 from paisctl.cli import rollout_steps as steps
 from paisctl.cli.carry_out import Yes
 from paisctl.cli.rollout_steps import Step, Wishes
@@ -116,11 +117,11 @@ def rollout(
 def _take(context: typer.Context, name: str | None, step: Step, wishes: Wishes) -> None:
     """Take the step that is asked for."""
     if name is None:
-        steps.show_all(context)
+        rollout_status.show_all(context)
     elif name in set(Step):
         raise UsageError(f"`{name}` of which rollout?", f"paisctl rollout NAME {name}")
     elif step is Step.STATUS:
-        steps.show_status(context, name)
+        rollout_status.show_status(context, name)
     elif step is Step.RESUME:
         steps.resume(context, name, wishes)
     elif step is Step.ABORT:

@@ -82,20 +82,8 @@ class Wishes:
                 raise UsageError(f"{option} does not go with `{step}`")
 
 
-def show_all(context: typer.Context) -> None:
-    from paisctl.inventory.rollouts import groups_of
-    from paisctl.views import rollout as view
-
-    fleet = desired_of(context).fleet
-    devices = {
-        group.name: [device for device in fleet.devices if device in group.devices]
-        for group in groups_of(fleet)
-    }
-    typer.echo(view.as_list(fleet.inventory.rollouts, devices), nl=False)
-
-
 @contextmanager
-def _open(desired: Desired, name: str) -> Iterator[tuple[Scene, Vault]]:
+def opened(desired: Desired, name: str) -> Iterator[tuple[Scene, Vault]]:
     """The scene of a rollout, its hosts read."""
     from paisctl import pipeline
     from paisctl.rollout.definition import define
@@ -118,7 +106,7 @@ def start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: bool
     from paisctl.views import rollout as view
 
     desired, edit = with_tag(context, name, wishes.to)
-    with _open(desired, name) as (scene, vault):
+    with opened(desired, name) as (scene, vault):
         definition = scene.definition
         refuse_open(scene)
         task = _task(definition, wishes, is_restart=is_restart)
@@ -137,7 +125,7 @@ def start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: bool
             typer.echo("dry run: nothing was changed")
             return
         confirm(f"Roll {name}?", yes=wishes.yes)
-        with _claims(scene) as claims:
+        with claimed(scene) as claims:
             refuse_moved(scene)
             refuse(name, _images(scene, task))
             edit.write()
@@ -147,13 +135,13 @@ def start(context: typer.Context, name: str, wishes: Wishes, *, is_restart: bool
 
 def resume(context: typer.Context, name: str, wishes: Wishes) -> None:
     desired = desired_of(context)
-    with _open(desired, name) as (scene, vault):
+    with opened(desired, name) as (scene, vault):
         record = open_record(scene)
         refuse_other_version(scene.definition, record)
         rebuild = wishes.rebuild or ""
         if rebuild:
             record = rebuilt(record, rebuild)
-        with _claims(scene) as claims:
+        with claimed(scene) as claims:
             refuse_moved(scene)
             refuse(name, scene.obstacles(record.still_to_do, record.begun), goes_on=True)
             refuse(name, _images(scene, record.task), goes_on=True)
@@ -162,15 +150,16 @@ def resume(context: typer.Context, name: str, wishes: Wishes) -> None:
 
 def abort(context: typer.Context, name: str, wishes: Wishes) -> None:
     from paisctl.cli.rollout_back import put_back
+    from paisctl.cli.rollout_status import told_that_it_ended
     from paisctl.views import rollout as view
     from paisctl.views.rollout_progress import watch_rollout
 
     desired = desired_of(context)
-    with _open(desired, name) as (scene, vault):
-        if _told_that_it_ended(scene):
+    with opened(desired, name) as (scene, vault):
+        if told_that_it_ended(scene):
             return
         record = open_record(scene)
-        with _claims(scene) as claims:
+        with claimed(scene) as claims:
             refuse_moved(scene)
             refuse_unreached(scene)
             refuse_half_filled(record)
@@ -182,36 +171,6 @@ def abort(context: typer.Context, name: str, wishes: Wishes) -> None:
                 trouble = engine.abort()
         typer.echo(view.ending(engine.record, trouble), nl=False)
         raise typer.Exit(int(trouble is not None))
-
-
-def _told_that_it_ended(scene: Scene) -> bool:
-    """Tell hosts that were away when the rollout ended; whether there were any."""
-    from paisctl.rollout.memory import behind, remember
-
-    record = scene.record
-    if record is None or record.is_open or not (places := behind(scene.places, record)):
-        return False
-    with _claims(scene):
-        refuse_moved(scene)
-        remember(places, record)
-    for place in places:
-        typer.echo(f"{place.device} knows now that the rollout {record.name} has ended")
-    return True
-
-
-def show_status(context: typer.Context, name: str) -> None:
-    from paisctl.rollout.claims import holder
-    from paisctl.rollout.memory import behind
-    from paisctl.views import rollout as view
-
-    with _open(desired_of(context), name) as (scene, _):
-        typer.echo(view.status(scene.record, name, holder(scene.places, name)), nl=False)
-        if scene.record and not scene.record.is_open:
-            for place in behind(scene.places, scene.record):
-                typer.echo(f"{place.device} was away then, and takes it to go on")
-                typer.echo(f"next: paisctl rollout {name} abort   # tells it, and changes nothing")
-        for device, problem in scene.opened.away.items():
-            typer.echo(f"? {device}  {problem}", err=True)
 
 
 def _carry_on(engine: Engine, rebuild: str = "") -> None:
@@ -286,7 +245,7 @@ def _first_record(scene: Scene, task: Task, changing: Sequence[str]) -> Record:
     )
 
 
-def _claims(scene: Scene) -> Claims:
+def claimed(scene: Scene) -> Claims:
     from paisctl.rollout.claims import Claims
 
     now = time.strftime("%H:%M UTC", time.gmtime())
