@@ -116,7 +116,13 @@ class Api:
             raise self._unreachable(asked, error) from error
 
     def upload(
-        self, path: str, name: str, chunks: Iterable[bytes], size: int, **params: Any
+        self,
+        path: str,
+        name: str,
+        chunks: Iterable[bytes],
+        size: int,
+        timeout: float = SNAPSHOT_TIMEOUT,
+        **params: Any,
     ) -> Any:
         """POST a snapshot as multipart field `snapshot`, without holding it in memory.
 
@@ -125,6 +131,7 @@ class Api:
             name: what the file is called.
             chunks: its content.
             size: of the content, in bytes.
+            timeout: how long the answer may take once all is sent, in seconds.
             params: for the query, as `priority="snapshot"`.
         """
         boundary = uuid.uuid4().hex
@@ -138,7 +145,7 @@ class Api:
             "POST",
             path,
             params=params,
-            timeout=SNAPSHOT_TIMEOUT,
+            timeout=timeout,
             content=_joined(head, chunks, tail),
             headers={
                 "content-type": f"multipart/form-data; boundary={boundary}",

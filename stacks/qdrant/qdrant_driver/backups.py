@@ -21,7 +21,7 @@ from paisctl.cluster.backup_driver import Kept, Lost, Piece, Replacement, Stored
 from paisctl.cluster.driver import Obstacle, Say
 from paisctl.cluster.member import Member
 from paisctl.errors import PaisctlError
-from qdrant_driver import snapshots
+from qdrant_driver import restore_plan, snapshots
 from qdrant_driver.api import Api, QdrantError, path_of
 from qdrant_driver.disk import Disk, read_disk
 from qdrant_driver.nodes import Nodes
@@ -86,13 +86,13 @@ class Backups:
             raise QdrantError(f"{piece.path}: its {CONFIG} cannot be read: it is no snapshot")
 
     def obstacles(self, stored: Stored, only: Collection[str] = ()) -> list[Obstacle]:
-        return self._restoring(stored).obstacles(only)
+        return restore_plan.obstacles(self._nodes, stored, only)
 
     def replacements(self, stored: Stored, only: Collection[str] = ()) -> list[Replacement]:
-        return self._restoring(stored).replacements(only)
+        return restore_plan.replacements(self._nodes, stored, only)
 
     def restore(self, stored: Stored, replacement: Replacement, say: Say) -> str:
-        return self._restoring(stored).restore(replacement, say)
+        return Restoring(self._nodes, stored, self._hold).restore(replacement, say)
 
     def _disk(self, device: str, say: Say) -> Disk | None:
         try:
@@ -100,9 +100,6 @@ class Backups:
         except PaisctlError as error:
             say(f"{error.message}; whether there is room for snapshots is not known")
             return None
-
-    def _restoring(self, stored: Stored) -> Restoring:
-        return Restoring(self._nodes, stored, self._hold)
 
 
 @dataclass(frozen=True)

@@ -131,15 +131,22 @@ class Nodes:
         with api_of(self.member(device)) as api:
             yield api
 
-    def look(self, away: Collection[str] = (), *, collections: bool = False) -> Look:
+    def look(
+        self,
+        away: Collection[str] = (),
+        *,
+        collections: bool = False,
+        about: Callable[[str], bool] = lambda _: True,
+    ) -> Look:
         """Ask all nodes at once.
 
         Args:
             away: those that are not asked.
             collections: ask for the health of each collection, too.
+            about: says of a collection's name whether it is asked about at all.
         """
         asked = [member for member in self.members if member.device not in away]
-        nodes = ask_all(asked, partial(_view, collections=collections))
+        nodes = ask_all(asked, partial(_view, collections=collections, about=about))
         absent = {
             device: NodeView(device, self.address(device))
             for device in self.devices
@@ -191,13 +198,13 @@ def api_of(member: Member) -> Iterator[Api]:
         yield Api(client, str(key or ""), member.device)
 
 
-def _view(member: Member, *, collections: bool) -> NodeView:
+def _view(member: Member, *, collections: bool, about: Callable[[str], bool]) -> NodeView:
     view = NodeView(member.device, address(member.url("p2p")))
     try:
         with api_of(member) as api:
             version, cluster = api.version(), parse_cluster(api.get("/cluster"))
             view = replace(view, version=version, cluster=cluster)
-            for name in parse_collections(api.get("/collections")):
+            for name in filter(about, parse_collections(api.get("/collections"))):
                 view = _with_collection(view, api, name, collections=collections)
     except PaisctlError as error:
         return _with_problem(view, error)

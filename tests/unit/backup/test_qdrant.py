@@ -270,8 +270,11 @@ def test_a_node_without_room_is_not_filled_up(cluster: StandinCluster, tmp_path:
         replace(each, size=1 << 50) if each.kind == "tar" else each for each in backup.pieces
     )
     found = said(cluster, StoredBackup(stored.store, replace(backup, pieces=huge)))
-    assert len(found) == 2
-    assert all("documents takes 1048576.0 twice" in each for each in found)
+    assert len(found) == 2  # the nodes whose snapshots are brought back
+    assert all("2097152.0 are needed to bring it back" in each for each in found)
+    cluster.nodes[0].result("DELETE", "/collections/documents")
+    found = said(cluster, StoredBackup(stored.store, replace(backup, pieces=huge)))
+    assert len(found) == 3  # what is new stays on all of them
 
 
 def test_a_flipped_byte_is_found(cluster: StandinCluster, tmp_path: Path) -> None:
