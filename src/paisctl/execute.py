@@ -97,7 +97,8 @@ def _results(
         listener(Stopping())
         coordinator.stop("stopped before it began")
         ended, _ = wait(futures, timeout=_FAREWELL)
-        raise Interrupted({future.result().device: future.result() for future in ended}) from None
+        results = [future.result() for future in futures if future in ended]
+        raise Interrupted({result.device: result for result in results}) from None
 
 
 def _run(conduct: Conduct) -> Run:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from concurrent.futures import Future
 
 import pytest
 
 from paisctl.errors import AuthenticationRefused, ConnectionLost, HostError, UsageError
 from paisctl.events import Event, HostResult, Outcome, StackEnded, StackWaiting
-from paisctl.execute import execute
+from paisctl.execute import Interrupted, _results, execute
 from paisctl.execution.batches import Pace
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.coordinate import Coordinator, Word, in_common_order
@@ -305,6 +306,28 @@ def test_a_stop_reaches_those_who_wait() -> None:
     assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.SKIP
     coordinator.ended(StackEnded("k6", "qdrant", Outcome.APPLIED))
     assert coordinator.may_begin(("m7", "haproxy"))[0] is Word.SKIP
+
+
+def test_what_an_interrupt_lets_end_is_told_in_the_order_of_the_plan() -> None:
+    devices = [f"host-{number}" for number in range(20)]
+
+    class Once(Future[HostResult]):
+        def result(self, timeout: float | None = None) -> HostResult:
+            if device_of(self) == devices[0] and not interrupted:
+                interrupted.append(self)
+                raise KeyboardInterrupt
+            return super().result(timeout)
+
+    def device_of(future: Future[HostResult]) -> str:
+        return devices[futures.index(future)]
+
+    interrupted: list[Future[HostResult]] = []
+    futures: list[Future[HostResult]] = [Once() for _ in devices]
+    for future, device in zip(futures, devices, strict=True):
+        future.set_result(HostResult(device, {}, None))
+    with pytest.raises(Interrupted) as stopped:
+        _results(futures, Coordinator([], {}), print)
+    assert list(stopped.value.results) == devices
 
 
 def test_run_sh_reads_like_the_plan() -> None:
