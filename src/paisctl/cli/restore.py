@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import typer
 
 from paisctl.cli.backup import definition_of, open_backup, verify
 from paisctl.cli.context import desired_of
-from paisctl.errors import HostError, UsageError
+from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
     from paisctl.backup.opening import Ground
@@ -48,6 +49,16 @@ Confirm = Annotated[
         show_default=False,
     ),
 ]
+AcceptLoss = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-loss",
+        help="Replace this collection, or dump, also if what is there now cannot be backed up first, "
+        "as when it is broken. May be repeated.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be replaced.")]
 
 
@@ -58,13 +69,14 @@ def restore(
     when: From,
     collection: Collections = None,
     confirm: Confirm = None,
+    accept_loss: AcceptLoss = None,
     dry_run: DryRun = False,
 ) -> None:
     """Bring data back from a backup: collection by collection, device by device.
 
     Reads the backup again first, and refuses what is damaged, of an unfit version, or meant for a
     cluster that is not whole. Shows what is replaced, and asks for its name. What is there now is backed
-    up before it is replaced.
+    up before it is replaced; what is broken, and cannot be, needs --accept-loss.
 
     \b
     Examples:
@@ -88,9 +100,10 @@ def restore(
         if dry_run:
             typer.echo("dry run: nothing was changed")
             return
+        names = _to_ask(replacements, confirm or ())  # before it reads for long
         _refuse_damaged(ground, _part(stored, replacements))
-        _ask(replacements, confirm or ())
-        _carry_out(ground, stored, replacements)
+        _ask(names)
+        _carry_out(ground, stored, replacements, accept_loss or ())
 
 
 def _refuse_damaged(ground: Ground, stored: StoredBackup) -> None:
@@ -132,46 +145,42 @@ def _refuse(name: str, obstacles: Sequence[Obstacle]) -> None:
         raise typer.Exit(1)
 
 
-def _ask(replacements: Sequence[Replacement], confirmed: Sequence[str]) -> None:
-    """Have every name typed, unless it was given.
+def _to_ask(replacements: Sequence[Replacement], confirmed: Sequence[str]) -> list[str]:
+    """The names that have to be typed: those that were not given.
 
     Raises:
         UsageError: there is nobody to ask.
     """
+    names = [each.name for each in replacements if each.name not in confirmed]
+    if names and not sys.stdin.isatty():
+        options = " ".join(f"--confirm {shlex.quote(name)}" for name in names)
+        raise UsageError("there is no terminal to ask on", f"add {options} to go ahead without")
+    return names
+
+
+def _ask(names: Sequence[str]) -> None:
+    """Have every name typed."""
     sys.stdout.flush()
-    for name in (each.name for each in replacements if each.name not in confirmed):
-        if not sys.stdin.isatty():
-            raise UsageError(
-                "there is no terminal to ask on", f"add --confirm {name} to go ahead without"
-            )
+    for name in names:
         if typer.prompt(f"\nType {name} to go ahead", err=True) != name:
             typer.echo("nothing was changed", err=True)
             raise typer.Exit(1)
 
 
-def _carry_out(ground: Ground, stored: StoredBackup, replacements: Sequence[Replacement]) -> None:
-    from paisctl.events import Noted
+def _carry_out(
+    ground: Ground,
+    stored: StoredBackup,
+    replacements: Sequence[Replacement],
+    expendable: Sequence[str],
+) -> None:
+    from paisctl.backup.bring_back import BringingBack
     from paisctl.views import backup as view
     from paisctl.views.backup_progress import watch_backup
 
-    done: dict[str, str] = {}
-    kept = ""
-    replaced = tuple(each.name for each in replacements if each.now)
-    try:
-        with watch_backup() as watcher:
-            if replaced:
-                watcher(Noted(f"first a backup of what is there now: {', '.join(replaced)}"))
-                before = ground.making(watcher).run(replaced)
-                kept = before.stamp
-                if before.missing:
-                    lacking = "; ".join(f"{d}: {why}" for d, why in before.missing.items())
-                    raise HostError(
-                        f"what is there now could not be backed up whole: {lacking}",
-                        "nothing was replaced; delete it yourself if you do not need it",
-                    )
-            for each in replacements:
-                done[each.name] = ground.driver.restore(
-                    stored, each, lambda text: watcher(Noted(text))
-                )
-    finally:
-        typer.echo(view.restored(ground.definition.name, done, kept), nl=False)
+    with watch_backup() as watcher:
+        restoring = BringingBack(ground.driver, stored, ground.making(watcher), watcher)
+        try:
+            restoring.run(replacements, expendable)
+        finally:
+            ended = view.restored(ground.definition.name, restoring.done, restoring.kept)
+            typer.echo(ended, nl=False)
