@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -13,14 +13,13 @@ from paisctl.backup.definition import Definition
 from paisctl.backup.events import Copied, Copying, Missed, Watcher
 from paisctl.backup.manifest import Backup, backups_in, marker_of, stamp_of, text_of
 from paisctl.backup.retention import superfluous
-from paisctl.backup.store import MANIFEST, Store, partial_name
+from paisctl.backup.store import MANIFEST, Store
 from paisctl.backup.stored import StoredBackup
 from paisctl.cluster.backup_driver import BackupDriver, Kept, Lost, Piece
 from paisctl.errors import HostError, PaisctlError
 from paisctl.events import Noted
 
 T = TypeVar("T")
-_LEFT_OVER = 48 * 3600  # seconds after which nobody works on an unfinished backup any more
 
 
 class _SourceFailed(Exception):
@@ -59,12 +58,22 @@ class Making:
         Raises:
             HostError: the store cannot be used, or no device gave anything.
         """
-        stamp = stamp_of(self.now())
-        partial = self.store.begin(stamp, marker_of(self.definition.fleet, self.definition.name))
+        stamp, marker = stamp_of(self.now()), marker_of(self.definition.fleet, self.definition.name)
+        for left, whose in self.store.partials().items():
+            if whose == marker:  # of a run that broke off: the claim is ours, so it is nobody's now
+                self.store.remove(left)
+        partial = self.store.begin(stamp, marker)
+        try:
+            return self._fill(stamp, partial, only)
+        except BaseException:
+            with suppress(HostError):  # what it has copied would keep the store full
+                self.store.remove(partial)
+            raise
+
+    def _fill(self, stamp: str, partial: str, only: Collection[str]) -> Backup:
         for device in self.definition.devices:
             self._device(device, partial, only)
         if not self.pieces and self.missing:
-            self.store.remove(partial)
             raise HostError("nothing could be backed up", _listed(self.missing))
         self._look_for_gaps(StoredBackup(self.store, self._backup(stamp, only), partial), only)
         backup = self._backup(stamp, only)
@@ -150,16 +159,13 @@ class Making:
         )
 
 
-def prune(definition: Definition, store: Store, now: datetime) -> list[str]:
-    """Remove the backups that are not to be kept, and what broken-off runs left; their names.
+def prune(definition: Definition, store: Store) -> list[str]:
+    """Remove the backups that are not to be kept; their names.
 
     To be called only when a backup is in the store and verified.
     """
     backups = backups_in(store, definition.fleet, definition.name)
     removed = [each.stamp for each in superfluous(backups, definition.settings.keep)]
-    marker = marker_of(definition.fleet, definition.name)
-    oldest = partial_name(stamp_of(datetime.fromtimestamp(now.timestamp() - _LEFT_OVER, UTC)))
-    removed += [n for n, whose in store.partials().items() if whose == marker and n < oldest]
     for name in removed:
         store.remove(name)
     return removed

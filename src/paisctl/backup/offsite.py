@@ -58,13 +58,15 @@ class Restic:
             say("off-site: the repository is new")
             self._run(["init"])
         when = backup.began.strftime("%Y-%m-%d %H:%M:%S")
-        tags = ["--tag", self.name, "--tag", backup.stamp]
+        kind = "complete" if backup.is_complete else "incomplete"
+        tags = ["--tag", self.name, "--tag", kind, "--tag", backup.stamp]
         at = f"/backups/{self.name}"
         self._run(
             ["backup", "--quiet", "--host", self.device, *tags, "--time", when, at],
             ["-v", f"{self.path}/{backup.stamp}:{at}:ro", "--env", "TZ=UTC"],
         )
-        ours = ["--host", self.device, "--tag", self.name, "--group-by", "host,paths"]
+        # Apart from each other: one that lacks something must not push out one that has all.
+        ours = ["--host", self.device, "--tag", f"{self.name},{kind}", "--group-by", "host,paths"]
         self._run(["forget", "--quiet", "--prune", *ours, *_keeping(keep)])
         say(f"off-site: {backup.stamp} is there")
 

@@ -16,8 +16,10 @@ from paisctl.backup.metrics import metrics_text, publish
 from paisctl.backup.offsite import Restic
 from paisctl.backup.store import Store
 from paisctl.cluster.backup_driver import BackupDriver
+from paisctl.cluster.claims import Claims, ourselves
 from paisctl.cluster.member import HostMember
 from paisctl.cluster.opening import open_members
+from paisctl.cluster.place import Place, place_of
 from paisctl.desired import HostSpec
 from paisctl.errors import HostError, PaisctlError, UsageError
 from paisctl.events import Listener, Noted
@@ -40,6 +42,7 @@ class Ground:
         store: where the copies are.
         host: the state of the store's host.
         transport: the connection to it.
+        place: the directory there that paisctl owns.
     """
 
     definition: Definition
@@ -50,6 +53,7 @@ class Ground:
     transport: Transport
     vault: Vault
     open_rollouts: Mapping[str, str]
+    place: Place
 
     @property
     def driver(self) -> BackupDriver:
@@ -81,6 +85,21 @@ class Ground:
             self.vault,
             self.definition.name,
             self.definition.path,
+        )
+
+    @property
+    def claims(self) -> Claims:
+        """That nobody else writes into the store, or brings this data back; a context.
+
+        Raises:
+            HostError: the store's host could not be read, so that it takes no claim.
+        """
+        name = self.definition.name
+        if not self.place.root:
+            raise HostError(f"the store {self.host.device}: {self.host.problem}", self.host.hint)
+        doing = f"{name} is being backed up or restored"
+        return Claims(
+            [self.place], f"backup-{name}", ourselves(), doing, "wait until that has ended"
         )
 
     def making(self, watcher: Watcher) -> Making:
@@ -128,6 +147,7 @@ def open_ground(
             transport,
             vault,
             _rollouts(fleet, definition, opened.states),
+            place_of(opened.targets[at], host),
         )
 
 
@@ -188,7 +208,7 @@ def run(ground: Ground, watcher: Watcher, *, offsite: bool) -> Outcome:
     backup = _tried(problems, lambda: ground.making(watcher).run())
     removed: list[str] = []
     if backup is not None:
-        too_old = _tried(problems, lambda: prune(definition, ground.store, datetime.now(UTC)))
+        too_old = _tried(problems, lambda: prune(definition, ground.store))
         removed = too_old or []
         if offsite:
             _tried(problems, lambda: _copy_offsite(ground, backup, say))
@@ -222,4 +242,8 @@ def _publish(ground: Ground, *, succeeded: bool) -> None:
         at=int(datetime.now(UTC).timestamp()),
         succeeded=succeeded,
     )
-    publish(ground.transport, ground.host, definition.name, text)
+    try:
+        publish(ground.transport, ground.host, definition.name, text)
+    except HostError:  # a backup takes long enough for a connection to break
+        ground.transport.close()
+        publish(ground.transport, ground.host, definition.name, text)

@@ -31,16 +31,21 @@ _HASH = (
     "elif command -v shasum >/dev/null 2>&1; then set -- shasum -a 256; "
     'else set -- openssl dgst -sha256 -r; fi; wc -c <"$f" && "$@" <"$f"'
 )
+_EXISTS = '[ -d "${1%/*}" ] || { echo "${1%/*} is not there: is it mounted?" >&2; exit 1; }; '
 _MANIFESTS = (
-    'cd "$1" 2>/dev/null || exit 0; for d in [0-9]*Z; do [ -f "$d/' + MANIFEST + '" ] || continue; '
+    _EXISTS
+    + '[ -e "$1" ] || exit 0; cd "$1" || exit 1; for d in [0-9]*Z; do [ -f "$d/'
+    + MANIFEST
+    + '" ] || continue; '
     f'printf "\\n{_MARK}%s\\n" "$d"; cat "$d/{MANIFEST}" || exit 1; done'
 )
 _PARTIALS = (
-    'cd "$1" 2>/dev/null || exit 0; for d in .[0-9]*Z.partial; do [ -f "$d/begun" ] || continue; '
+    _EXISTS
+    + '[ -e "$1" ] || exit 0; cd "$1" || exit 1; for d in .[0-9]*Z.partial; do [ -f "$d/begun" ] || continue; '
     f'printf "\\n{_MARK}%s\\n" "$d"; cat "$d/begun" || exit 1; done'
 )
-_BEGIN = 'umask 077; mkdir -p "$1" && mkdir "$2" && printf %s "$3" >"$2/begun"'
-_FINISH = '[ ! -e "$2" ] && rm -f "$1/begun" && mv "$1" "$2" && sync'
+_BEGIN = _EXISTS + 'umask 077; mkdir -p "$1" && mkdir "$2" && printf %s "$3" >"$2/begun"'
+_FINISH = '[ ! -e "$2" ] && rm -f "$1/begun" && sync && mv "$1" "$2" && sync'
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,16 +132,21 @@ def _declared(desired: Desired) -> None:
 
 @contextmanager
 def open_backup(
-    desired: Desired, definition: Definition, *, asks_members: bool = True
+    desired: Desired,
+    definition: Definition,
+    *,
+    asks_members: bool = True,
+    offsite: bool = False,
 ) -> Iterator[Ground]:
-    """The hosts of a backup, read."""
+    """The hosts of a backup, read; `offsite` is whether restic will be needed, and its secrets."""
     from paisctl import pipeline
     from paisctl.backup.offsite import secrets_of
     from paisctl.backup.opening import open_ground
     from paisctl.views.progress import watch_probes
 
     vault = pipeline.open_vault(desired, definition.devices if asks_members else ())
-    vault.require(secrets_of(definition.settings.offsite))
+    if offsite:
+        vault.require(secrets_of(definition.settings.offsite))
     with ExitStack() as open_hosts:
         with watch_probes() as listener:
             ground = open_hosts.enter_context(
@@ -177,8 +182,8 @@ def _run(desired: Desired, name: str, *, offsite: bool) -> None:
     definition = definition_of(desired, name)
     if definition is None:
         return
-    with open_backup(desired, definition) as ground:
-        with watch_backup() as watcher:
+    with open_backup(desired, definition, offsite=offsite) as ground:
+        with ground.claims, watch_backup() as watcher:
             outcome = run(ground, watcher, offsite=offsite)
         typer.echo(view.ending(definition, outcome), nl=False)
     raise typer.Exit(int(not outcome.succeeded))
@@ -207,13 +212,13 @@ def _verify(desired: Desired, name: str, when: str, *, offsite: bool) -> None:
     definition = definition_of(desired, name)
     if definition is None:
         return
-    with open_backup(desired, definition, asks_members=False) as ground:
+    with open_backup(desired, definition, asks_members=False, offsite=offsite) as ground:
         stored = StoredBackup(ground.store, find(ground.backups, when))
         wrong = verify(ground, stored)
+        typer.echo(view.verification(stored.backup, wrong), nl=False)
         if offsite and (restic := ground.restic):
             with watch_backup() as watcher:
                 restic.check(lambda text: watcher(Noted(text)))
-        typer.echo(view.verification(stored.backup, wrong), nl=False)
     raise typer.Exit(int(bool(wrong)))
 
 

@@ -31,7 +31,7 @@ def refuse_open(scene: Scene) -> None:
     Raises:
         PaisctlError: it has not.
     """
-    from paisctl.rollout.claims import holder
+    from paisctl.cluster.claims import holder
 
     record = scene.record
     if record and record.is_open:

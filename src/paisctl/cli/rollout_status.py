@@ -27,7 +27,7 @@ def show_all(context: typer.Context) -> None:
 
 
 def show_status(context: typer.Context, name: str) -> None:
-    from paisctl.rollout.claims import holder
+    from paisctl.cluster.claims import holder
     from paisctl.rollout.memory import behind
     from paisctl.views import rollout as view
 

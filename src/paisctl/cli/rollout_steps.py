@@ -28,9 +28,9 @@ from paisctl.cli.rollout_refusals import (
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from paisctl.cluster.claims import Claims
     from paisctl.cluster.driver import Obstacle, Task
     from paisctl.pipeline import Desired
-    from paisctl.rollout.claims import Claims
     from paisctl.rollout.definition import Definition
     from paisctl.rollout.engine import Engine
     from paisctl.rollout.record import Record
@@ -246,10 +246,11 @@ def _first_record(scene: Scene, task: Task, changing: Sequence[str]) -> Record:
 
 
 def claimed(scene: Scene) -> Claims:
-    from paisctl.rollout.claims import Claims
+    from paisctl.cluster.claims import Claims, ourselves
 
-    now = time.strftime("%H:%M UTC", time.gmtime())
-    return Claims(scene.places, scene.definition.name, f"{_who()} (since {now})")
+    name = scene.definition.name
+    doing, hint = f"{name} is being rolled", f"watch it with paisctl rollout {name} status"
+    return Claims(scene.places, name, ourselves(), doing, hint)
 
 
 def _who() -> str:

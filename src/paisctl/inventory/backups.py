@@ -34,6 +34,12 @@ def _variable(name: str) -> str:
     return name
 
 
+def _repository(text: str) -> str:
+    if text.startswith("sftp:"):
+        raise ValueError("restic runs in a container without SSH keys: use `rest:`, `s3:` or `b2:`")
+    return text
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 Variable = Annotated[str, AfterValidator(_variable)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
@@ -70,9 +76,9 @@ class Schedule(Model):
 class Offsite(Model):
     """A restic repository that each backup is copied to, encrypted before it leaves the store."""
 
-    repository: Line = Field(
-        description="As restic takes it: `b2:BUCKET:PATH`, `s3:…`, `sftp:…`, `rest:…`, or a directory "
-        "of the store's device"
+    repository: Annotated[Line, AfterValidator(_repository)] = Field(
+        description="As restic takes it: `b2:BUCKET:PATH`, `s3:…`, `rest:…`, or a directory of the "
+        "store's device"
     )
     password: SecretName = Field(description="The key to all of it, as `{secret: NAME}`")
     environment: dict[Variable, Line | SecretName] = Field(

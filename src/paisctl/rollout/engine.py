@@ -11,17 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from paisctl.cluster.claims import Claims
 from paisctl.cluster.driver import Diagnosis, Obstacle, RolloutDriver
+from paisctl.cluster.place import Place
 from paisctl.errors import HostBusy, HostError, PaisctlError
 from paisctl.events import Noted
 from paisctl.inventory.types import parse_duration
 from paisctl.rollout.balancers import Reached, drain, use_again
-from paisctl.rollout.claims import Claims
 from paisctl.rollout.definition import Definition
 from paisctl.rollout.events import Doing, Entered, Watcher
 from paisctl.rollout.gates import GateFailed, pass_gates
 from paisctl.rollout.hands import Failure, Hands
-from paisctl.rollout.memory import Place, recall, remember
+from paisctl.rollout.memory import recall, remember
 from paisctl.rollout.record import REBUILDING, Phase, Progress, Record
 
 _PATIENCE = 60.0  # seconds in which the others must be whole before the next member is touched

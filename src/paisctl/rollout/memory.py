@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from paisctl.cluster.place import Place
 from paisctl.errors import HostError, UnexpectedAnswer
-from paisctl.hostside import COMMAND, assignments, script
-from paisctl.observed import HostState
+from paisctl.hostside import assignments, script
 from paisctl.rollout.record import Record, parse_record
-from paisctl.targets import Target
 from paisctl.threads import start_thread
 
 _ANSWER = "@paisctl "
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A host that remembers. `root` is absolute; `sudo` is whether root must write there."""
-
-    target: Target
-    root: str
-    sudo: bool
-
-    @property
-    def device(self) -> str:
-        return self.target.device
-
-    @property
-    def command(self) -> str:
-        return f"sudo -n {COMMAND}" if self.sudo else COMMAND
-
-
-def place_of(target: Target, state: HostState) -> Place:
-    """The place on a host that was read."""
-    return Place(target, state.root, bool(state.facts and state.facts.files_sudo))
 
 
 def recall(places: Sequence[Place], name: str) -> Record | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from paisctl.cluster.driver import Obstacle, RolloutDriver, Task
 from paisctl.cluster.member import HostMember
 from paisctl.cluster.opening import Opened, open_members
+from paisctl.cluster.place import Place, place_of
 from paisctl.desired import HostSpec
 from paisctl.events import Listener
 from paisctl.inventory.load import Fleet
@@ -16,7 +17,7 @@ from paisctl.plan import Plan
 from paisctl.rollout.balancers import Reached, check
 from paisctl.rollout.definition import Definition, repository_of, tag_of
 from paisctl.rollout.hands import is_revival
-from paisctl.rollout.memory import Place, place_of, recall
+from paisctl.rollout.memory import recall
 from paisctl.rollout.record import Record
 from paisctl.secrets import Vault
 from paisctl.session import Session

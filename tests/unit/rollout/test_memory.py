@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from paisctl.cluster.claims import Claims, holder
 from paisctl.cluster.driver import Task
+from paisctl.cluster.place import Place
 from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
-from paisctl.rollout.claims import Claims, holder
-from paisctl.rollout.memory import Place, behind, recall, remember
+from paisctl.rollout.memory import behind, recall, remember
 from paisctl.rollout.record import Phase, Progress, Record, parse_record
 from paisctl.targets import Target
 from paisctl.transports.fake import FakeTransport
@@ -97,8 +98,12 @@ def test_a_record_of_a_newer_paisctl_is_not_guessed_at() -> None:
         parse_record(json.dumps(newer), "a")
 
 
+def claim(places: list[Place], name: str, who: str) -> Claims:
+    return Claims(places, name, who, f"{name} is being rolled", "wait")
+
+
 def claims(places: list[Place], who: str = "somebody@laptop") -> Claims:
-    return Claims(places, "knowledge", who)
+    return claim(places, "knowledge", who)
 
 
 def claim_files(places: list[Place]) -> list[str]:
@@ -128,7 +133,7 @@ def test_why_a_claim_cannot_be_written_is_said(places: list[Place]) -> None:
     rollouts.mkdir(parents=True, exist_ok=True)
     # What root could not write, either: the name of the file is too long.
     with pytest.raises(HostError, match=r"cannot write below .*: .*[Tt]oo long"):
-        Claims(places, "k" * 300, "me").__enter__()
+        claim(places, "k" * 300, "me").__enter__()
 
 
 def test_one_at_a_time(places: list[Place]) -> None:
@@ -166,7 +171,7 @@ def test_what_was_lost_is_taken_again(places: list[Place]) -> None:
 
 
 def test_a_rollout_of_another_name_is_another_matter(places: list[Place]) -> None:
-    with claims(places), Claims(places, "cache", "another@desk"):
+    with claims(places), claim(places, "cache", "another@desk"):
         assert len([name for name in claim_files(places) if name.endswith(".claim")]) == 6
 
 

@@ -1,10 +1,13 @@
-"""That nobody else works on a rollout: a claim on every member's host, held by a process there."""
+"""That nobody else works on something: a claim on every host of it, held by a process there."""
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
@@ -12,9 +15,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from paisctl.cluster.place import Place
 from paisctl.errors import HostBusy, HostError
 from paisctl.hostside import assignments, script
-from paisctl.rollout.memory import Place
 from paisctl.threads import start_thread
 from paisctl.transports import Channel
 
@@ -29,18 +32,24 @@ class Claims:
 
     Args:
         places: the hosts, in the inventory's order, in which everybody asks them.
-        name: the rollout.
+        name: what is worked on; also the name of a file.
         holder: who we are and since when, for others.
+        doing: what is being done with it, for whoever finds it taken.
+        hint: the command that tells more.
 
     Raises:
         HostBusy: somebody else works on it.
         HostError: a host could not be asked.
     """
 
-    def __init__(self, places: Sequence[Place], name: str, holder: str) -> None:
+    def __init__(
+        self, places: Sequence[Place], name: str, holder: str, doing: str, hint: str
+    ) -> None:
         self._places = places
         self._name = name
         self._holder = holder
+        self._doing = doing
+        self._hint = hint
         self._held: dict[str, _Claim] = {}
         self._over = threading.Event()
 
@@ -104,10 +113,7 @@ class Claims:
             if line.startswith(_TAKEN):
                 channel.wait()
                 who = _decoded(line.removeprefix(_TAKEN)) or "somebody"
-                raise HostBusy(
-                    f"{self._name} is being rolled by {who}",
-                    f"watch it with paisctl rollout {self._name} status",
-                )
+                raise HostBusy(f"{self._doing} by {who}", self._hint)
         channel.wait()
         said = channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise HostError(f"{place.device} cannot write below {place.root}/rollouts: {said}")
@@ -142,8 +148,13 @@ def _end(channel: Channel) -> None:
         channel.wait()
 
 
+def ourselves() -> str:
+    """Who we are, and since when, for others."""
+    return f"{getpass.getuser()}@{socket.gethostname()} (since {time.strftime('%H:%M UTC', time.gmtime())})"
+
+
 def holder(places: Sequence[Place], name: str) -> str:
-    """Who works on a rollout right now; empty when nobody does.
+    """Who works on something right now; empty when nobody does.
 
     Raises:
         HostError: a host could not be asked.
