@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.context import desired_of, settings
+from paisctl.cli.context import DEFAULT, desired_of, settings
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ From = Annotated[
 NoOffsite = Annotated[
     bool, typer.Option("--no-offsite", help="Leave the off-site repository alone.")
 ]
+_PROJECT = "pais"
+Project = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        help="With `schedule`: where the inventory's project lies on that device, below the home of "
+        f"the login that runs it. Default: {_PROJECT}.",
+        metavar="DIR",
+        show_default=False,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -60,6 +72,7 @@ def backup(
     *,
     when: From = "latest",
     no_offsite: NoOffsite = False,
+    project: Project = None,
     output: Output = None,
 ) -> None:
     """Copy the data of a stack from its devices to the store, verified, and from there off-site.
@@ -81,7 +94,7 @@ def backup(
       paisctl backup verify knowledge --from 20261122T213000Z
     """
     action, name = _words(first, second)
-    _refuse_misfits(action, name, when, output)
+    _refuse_misfits(action, name, when, output or project)
     if action == "list":
         _list(desired_of(context), name)
     elif name is None:
@@ -89,19 +102,21 @@ def backup(
     elif action == "verify":
         _verify(desired_of(context), name, when, offsite=not no_offsite)
     elif action == "schedule":
-        _schedule(context, desired_of(context), name, output)
+        _schedule(context, desired_of(context), name, project or _PROJECT, output)
     else:
         _run(desired_of(context), name, offsite=not no_offsite)
 
 
-def _refuse_misfits(action: str, name: str | None, when: str, output: Path | None) -> None:
+def _refuse_misfits(
+    action: str, name: str | None, when: str, of_schedule: Path | str | None
+) -> None:
     """Refuse options that mean nothing for an action.
 
     Raises:
         UsageError: there is one, or the name of the backup is missing.
     """
-    if output is not None and action != "schedule":
-        raise UsageError("--output belongs to `schedule`")
+    if of_schedule is not None and action != "schedule":
+        raise UsageError("--project and --output belong to `schedule`")
     if when != "latest" and action != "verify":
         raise UsageError("--from belongs to `verify`", "to bring one back: paisctl restore NAME")
     if name is None and action in ("verify", "schedule"):
@@ -232,7 +247,9 @@ def verify(ground: Ground, stored: StoredBackup) -> Sequence[str]:
         return stored.verify(driver, lambda piece, problem: watcher(Verified(piece.path, problem)))
 
 
-def _schedule(context: typer.Context, desired: Desired, name: str, output: Path | None) -> None:
+def _schedule(
+    context: typer.Context, desired: Desired, name: str, project: str, output: Path | None
+) -> None:
     from paisctl.backup.schedule import schedule
     from paisctl.views import backup as view
 
@@ -245,11 +262,16 @@ def _schedule(context: typer.Context, desired: Desired, name: str, output: Path 
             f"the inventory does not say when {name} runs",
             f'write `schedule: {{at: "03:30", device: DEVICE}}` under `backups: {name}:`',
         )
-    inventories = [path.resolve() for path in settings(context).inventory]
-    made = schedule(name, when.at, desired.fleet.devices[when.device].kind.os, inventories)
+    home = desired.fleet.directory.resolve().parent  # the project's: inventory/ is a folder of it
+    files = [Path(os.path.relpath(path, home)) for path in settings(context).inventory]
+    system = desired.fleet.devices[when.device].kind.os
+    made = schedule(name, when.at, system, project, [] if files == [DEFAULT] else files)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         for file, text in made.files.items():
             (output / file).write_text(text, "utf-8")
             typer.echo(f"{output / file} is written", err=True)
-    typer.echo(view.scheduled(name, when.device, made, written=output is not None), nl=False)
+    typer.echo(
+        view.scheduled(name, f"{when.device}:~/{project}", made, written=output is not None),
+        nl=False,
+    )

@@ -103,7 +103,8 @@ def restore(
         names = _to_ask(replacements, confirm or ())  # before it reads for long
         _refuse_damaged(ground, _part(stored, replacements))
         _ask(names)
-        _carry_out(ground, stored, replacements, accept_loss or ())
+        with ground.claims:
+            _carry_out(ground, stored, replacements, accept_loss or ())
 
 
 def _refuse_damaged(ground: Ground, stored: StoredBackup) -> None:

@@ -113,6 +113,12 @@ class Contexts:
         for instance in graph.instances.values():
             self._views.setdefault(instance.name, []).append(_view(instance))
         bundles = {i.name: i.stack.bundle for i in graph.instances.values()}
+        keeping = {
+            name for name, bundle in bundles.items() if bundle.backup and not bundle.backup.nothing
+        }
+        self._backups = {
+            name: plan.max_age for name, plan in inventory.backups.items() if plan.stack in keeping
+        }
         self._alerts = [AlertView(n, alert) for n in sorted(bundles) for alert in bundles[n].alerts]
 
     def of(self, instance: Instance) -> dict[str, Any]:
@@ -138,6 +144,7 @@ class Contexts:
             "endpoints": endpoints,
             "scrapes": self._graph.scrapes,
             "alerts": self._alerts,
+            "backups": self._backups,
         }
 
 

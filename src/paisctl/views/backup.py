@@ -117,7 +117,9 @@ def _scheduled(name: str, device: str, made: Scheduled, *, written: bool) -> Ite
             for line in text.splitlines():
                 yield Text(line)
             yield Text("")
-    yield Text(f"On {device}, where paisctl, the inventory and its secrets file have to be:")
+    yield Text(
+        f"On {device}, where the inventory's project has to be, with its secrets file, and paisctl:"
+    )
     for step in made.steps:
         yield Text(f"  {step}")
     if not written:

@@ -72,6 +72,7 @@ def members_of(cluster: StandinCluster) -> list[LocalMember]:
 
 
 def store_at(path: Path) -> Store:
+    path.parent.mkdir(parents=True, exist_ok=True)  # as the volume of a NAS
     return Store(LocalTransport(), "nas", str(path))
 
 

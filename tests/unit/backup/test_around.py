@@ -57,14 +57,26 @@ def test_a_backup_goes_into_a_new_repository(tmp_path: Path) -> None:
     fails = {"FAILS": "cat config", "STATUS": "10", "WORDS": "no repository"}
     engine = Engine(tmp_path, offsite(environment={"B2_KEY": {"secret": "key"}}), **fails)
     engine.restic.copy(backup(0), Keep(last=3, daily=0, weekly=2, monthly=0), lambda _: None)
-    tags = "--tag knowledge --tag 20261122T033000Z"
-    ours = "--host nas --tag knowledge --group-by host,paths"
+    tags = "--tag knowledge --tag complete --tag 20261122T033000Z"
+    ours = "--host nas --tag knowledge,complete --group-by host,paths"
     assert engine.asked == [
         "cat config",
         "init",
         f"backup --quiet --host nas {tags} --time 2026-11-22 03:30:00 /backups/knowledge",
         f"forget --quiet --prune {ours} --keep-last 3 --keep-weekly 2",
     ]
+
+
+def test_one_that_lacks_something_pushes_out_none_that_has_all(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, offsite())
+    engine.restic.copy(backup(0, missing="k6"), Keep(), lambda _: None)
+    assert "--tag knowledge --tag incomplete" in engine.asked[1]
+    assert "--tag knowledge,incomplete --group-by" in engine.asked[2]
+
+
+def test_a_repository_by_sftp_is_refused() -> None:
+    with pytest.raises(ValueError, match="without SSH keys"):
+        offsite(repository="sftp:me@example.org:/backups")
 
 
 def test_no_secret_is_in_a_command(tmp_path: Path) -> None:
@@ -141,30 +153,47 @@ def test_the_metrics_are_where_node_exporter_looks(tmp_path: Path) -> None:
 
 
 def test_linux_gets_a_timer() -> None:
-    made = schedule("knowledge", "03:30", "linux", [Path("/srv/my fleet/pais.yaml")])
+    made = schedule("knowledge", "03:30", "linux", "my 1% fleet", [Path("my fleet.yaml")])
     service = made.files["paisctl-backup-knowledge.service"]
-    assert "paisctl -i '/srv/my fleet/pais.yaml' backup knowledge" in service
+    assert "paisctl -i 'my fleet.yaml' backup knowledge" in service
+    assert "WorkingDirectory=%h/my 1%% fleet\n" in service
     assert "OnCalendar=*-*-* 03:30:00" in made.files["paisctl-backup-knowledge.timer"]
 
 
 def test_a_mac_gets_a_line_for_cron() -> None:
-    [line] = schedule("knowledge", "03:05", "darwin", [Path("/a%b.yaml")]).files.values()
-    assert line.startswith("5 3 * * * PATH=")
-    assert line.endswith("paisctl -i /a\\%b.yaml backup knowledge\n")
+    made = schedule("knowledge", "03:05", "darwin", "fleet", [Path("a%b.yaml")])
+    [line] = made.files.values()
+    assert line.startswith('5 3 * * * cd "$HOME"/fleet && PATH=')
+    assert line.endswith("paisctl -i a\\%b.yaml backup knowledge # paisctl-backup-knowledge\n")
+
+
+def test_the_line_for_cron_replaces_an_older_one_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "crontab").write_text(
+        '#!/bin/sh\ncase $1 in -l) cat "$HOME/tab" ;; -) cat >"$HOME/new" ;; esac\n'
+    )
+    (tmp_path / "crontab").chmod(0o755)
+    (tmp_path / "tab").write_text("1 2 * * * mine\n1 2 * * * x # paisctl-backup-knowledge\n")
+    made = schedule("knowledge", "03:05", "darwin", "fleet", [])
+    [(file, line)] = made.files.items()
+    (tmp_path / file).write_text(line)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run(["sh", "-c", made.steps[0]], env=environment, cwd=tmp_path, check=True)
+    assert (tmp_path / "new").read_text() == f"1 2 * * * mine\n{line}"
 
 
 def test_dsm_gets_a_script_for_its_task_scheduler(tmp_path: Path) -> None:
-    made = schedule("knowledge", "03:30", "dsm", [Path("/volume1/fleet/pais.yaml")])
+    made = schedule("knowledge", "03:30", "dsm", "the fleet", [Path("pais.yaml")])
     (tmp_path / "paisctl").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "paisctl").chmod(0o755)
+    (tmp_path / "the fleet").mkdir()
     script = tmp_path / "task.sh"
     script.write_text(made.files["paisctl-backup-knowledge.sh"])
     done = subprocess.run(
         ["sh", script],
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": "/nowhere"},
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert shlex.split(done.stdout) == ["-i", "/volume1/fleet/pais.yaml", "backup", "knowledge"]
+    assert shlex.split(done.stdout) == ["-i", "pais.yaml", "backup", "knowledge"]
     assert any("Task Scheduler" in step for step in made.steps)

@@ -102,9 +102,9 @@ def test_a_device_that_is_down_is_missing(fleet: Fleet) -> None:
 
 
 def test_a_store_that_fails_is_no_fault_of_the_devices(fleet: Fleet) -> None:
-    (fleet.folder / "nas").mkdir(mode=0o700)
+    (fleet.folder / "nas").mkdir(mode=0o700, exist_ok=True)
     (fleet.folder / "nas" / "sql").write_text("no directory")
-    with pytest.raises(HostError, match=r"nas: .* cannot be used"):
+    with pytest.raises(HostError, match=r"nas: .* cannot be read"):
         fleet.making().run()
 
 
@@ -123,7 +123,7 @@ def test_only_what_is_ours_and_too_old_is_removed(fleet: Fleet) -> None:
     (root / "20200103T000000Z").mkdir()
     (root / "20200103T000000Z" / "manifest.json").write_text(json.dumps(other))
     keep = {"last": 2, "daily": 0, "weekly": 0, "monthly": 0}
-    assert prune(fleet.definition(keep=keep), fleet.store, NOW) == made[:2]
+    assert prune(fleet.definition(keep=keep), fleet.store) == made[:2]
     assert sorted(path.name for path in root.iterdir()) == [
         "20200101T000000Z",
         "20200102T000000Z",
@@ -133,14 +133,35 @@ def test_only_what_is_ours_and_too_old_is_removed(fleet: Fleet) -> None:
     ]
 
 
-def test_what_a_broken_off_run_left_goes_when_nobody_can_be_at_it(fleet: Fleet) -> None:
+def test_what_a_broken_off_run_left_goes_before_the_next_one(fleet: Fleet) -> None:
     store = fleet.store
-    mine = '{"fleet": "home", "name": "sql"}'
-    old = store.begin("20261119T000000Z", mine)
-    store.begin("20261122T200000Z", mine)
-    store.begin("20261118T000000Z", '{"fleet": "office", "name": "sql"}')
-    assert prune(fleet.definition(), store, NOW) == [old]
-    assert len(store.partials()) == 2
+    store.begin("20261122T200000Z", '{"fleet": "home", "name": "sql"}')
+    theirs = store.begin("20261118T000000Z", '{"fleet": "office", "name": "sql"}')
+    fleet.making().run()
+    assert list(store.partials()) == [theirs]
+
+
+def test_what_could_not_be_finished_does_not_keep_the_store_full(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise HostError("nas cannot write: no space left")
+
+    making = fleet.making()
+    monkeypatch.setattr(making.store, "write", full)
+    with pytest.raises(HostError, match="no space left"):
+        making.run()
+    assert fleet.store.partials() == {}
+
+
+def test_a_store_that_is_not_mounted_is_not_made_on_the_disk_below(fleet: Fleet) -> None:
+    making = fleet.making()
+    (fleet.folder / "nas").rmdir()
+    with pytest.raises(HostError, match=r"nas: .* is not there: is it mounted\?"):
+        making.run()
+    with pytest.raises(HostError, match="is it mounted"):
+        making.store.manifests()
+    assert not (fleet.folder / "nas").exists()
 
 
 def test_what_comes_back_is_what_was_there(fleet: Fleet) -> None:
