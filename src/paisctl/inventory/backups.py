@@ -41,6 +41,7 @@ def _repository(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_one_line)]
+Repository = Annotated[Line, AfterValidator(_repository)]
 Variable = Annotated[str, AfterValidator(_variable)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
@@ -76,7 +77,7 @@ class Schedule(Model):
 class Offsite(Model):
     """A restic repository that each backup is copied to, encrypted before it leaves the store."""
 
-    repository: Annotated[Line, AfterValidator(_repository)] = Field(
+    repository: Repository = Field(
         description="As restic takes it: `b2:BUCKET:PATH`, `s3:…`, `rest:…`, or a directory of the "
         "store's device"
     )
