@@ -65,7 +65,7 @@ def _peers(look: Look, view: ClusterView, away: Collection[str]) -> list[tuple[s
     found += [
         (
             f"it counts a peer {peer} at {uri} that the inventory does not have",
-            f"if that node is gone for good: DELETE /cluster/peer/{peer} at any node",
+            f"name its device; DELETE /cluster/peer/{peer} would lose what only that node has",
         )
         for peer, uri in view.peers.items()
         if (name := look.device_of(peer)) not in look.nodes and name not in away

@@ -194,3 +194,15 @@ def test_a_replica_that_nothing_repairs_ends_the_wait(
     words = rf"documents: shard \d on {taker.name} stays ManualRecovery, and nothing repairs it"
     assert raised.match(words)
     assert str(raised.value.hint).startswith(hint)
+
+
+def test_a_node_that_nobody_named_is_refused_and_not_to_be_deleted(
+    cluster: StandinCluster, tmp_path: Path
+) -> None:
+    _, stored = back_up(cluster, tmp_path / "nas")
+    *named, _ = members_of(cluster)
+    found = [each for each in Backups(named).obstacles(stored) if "peer" in each.what]
+    stranger = cluster.nodes[-1]
+    assert {each.device for each in found} == {"k6", "m7-1"}
+    assert all(f"a peer {stranger.peer_id} at {stranger.uri}" in each.what for each in found)
+    assert all("would lose what only that node has" in (each.hint or "") for each in found)

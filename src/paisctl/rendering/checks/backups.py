@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.backups import RESERVED, BackupPlan
 from paisctl.inventory.load import Fleet
 from paisctl.inventory.tailnet import SecretName
+from paisctl.rendering.bundle import StackBundle
 from paisctl.rendering.catalog import Catalog
 from paisctl.rendering.checks.declared import DeclaredCheck
 from paisctl.rendering.checks.mounts import METRICS, collects_metrics, network_mount
@@ -30,6 +31,7 @@ def check_backups(
         if check.stack(plan, catalog):
             running = {each.device.name: each for each in graph.of_stack(plan.stack)}
             check.members(plan.stack, plan.devices, running)
+            check.leaves_nothing_out(plan, catalog.stacks[plan.stack].bundle, running)
         check.store(plan, watched)
         check.schedule(plan)
         check.secrets(plan)
@@ -52,6 +54,19 @@ class _Check(DeclaredCheck):
             hint = f"add `backup:` to {found.folder / 'bundle.yaml'}"
             self.error("no-backup", message, "stack", hint=hint)
         return True
+
+    def leaves_nothing_out(
+        self, plan: BackupPlan, bundle: StackBundle, running: Collection[str]
+    ) -> None:
+        """Check that all of a cluster is backed up: data that its nodes share may be on any of them."""
+        left_out = [device for device in running if device not in (plan.devices or running)]
+        if left_out and bundle.backup and bundle.backup.driver:
+            self.error(
+                "part-of-a-cluster",
+                f"`{self.name}` leaves out {', '.join(left_out)}, where data of the same cluster is",
+                "devices",
+                hint="take `devices` out: then all devices that run the stack are backed up",
+            )
 
     def store(self, plan: BackupPlan, watched: set[str]) -> None:
         store, at = plan.store.device, ("store", "device")
