@@ -23,10 +23,11 @@ demo-down:       ## Remove every trace of the demo
 test: setup      ## All tests: unit, golden, properties, end to end on the lab
 	@scripts/ensure-docker
 	@scripts/ensure-tools
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -q -m 'not e2e' -n auto --dist loadfile
+	$(PYTHON) -m pytest -m e2e
 
-test-fast: setup ## The tests that need no Docker: seconds
-	$(PYTHON) -m pytest -m 'not e2e' -q
+test-fast: setup ## The tests that need no Docker: minutes
+	$(PYTHON) -m pytest -q -m 'not e2e' -n auto --dist loadfile
 
 check: setup     ## Formatting, lint, types, layering, the reference inventory
 	ruff format --check .

@@ -60,7 +60,7 @@ def knowledge(declared: Rehearsal, deployed: Rehearsal) -> Iterator[Knowledge]:
     cluster.create()
     cluster.put(300)
     declared.root("nas", "rm", "-rf", AT)
-    declared.root("nas", "install", "-d", "-o", USER, AT, f"{AT}/store")
+    declared.root("nas", "install", "-d", "-o", USER, AT, f"{AT}/store", OFFSITE)
     yield cluster
     cluster.drop_all()
 

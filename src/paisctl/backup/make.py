@@ -138,6 +138,7 @@ class Making:
 
     def _miss(self, device: str, why: str) -> None:
         """Note that something of a device is not there; more than once, if need be."""
+        why = why.removeprefix(f"{device}: ")  # it is said beside it
         before = self.missing.get(device)
         self.missing[device] = f"{before}; {why}" if before else why
         self.watcher(Missed(device, why))

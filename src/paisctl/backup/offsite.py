@@ -53,12 +53,13 @@ class Restic:
         Raises:
             HostError: that did not succeed; restic's words say why.
         """
+        self._require_directory()
         say(f"off-site: {self._shown}")
         if self._run(["cat", "config"], may_be_missing=True).exit_status == _NO_REPOSITORY:
             say("off-site: the repository is new")
             self._run(["init"])
         when = backup.began.strftime("%Y-%m-%d %H:%M:%S")
-        kind = "complete" if backup.is_complete else "incomplete"
+        kind = "state:complete" if backup.is_complete else "state:incomplete"
         tags = ["--tag", self.name, "--tag", kind, "--tag", backup.stamp]
         at = f"/backups/{self.name}"
         self._run(
@@ -76,8 +77,18 @@ class Restic:
         Raises:
             HostError: it is damaged, or cannot be read.
         """
+        self._require_directory()
         say(f"off-site: checks {self._shown}")
         self._run(["check", "--quiet"])
+
+    def _require_directory(self) -> None:
+        """A repository on a disk is looked for, and made, only where that disk is mounted."""
+        directory = shlex.quote(self._directory)
+        if self._directory and self.transport.run(f"test -d {directory}").exit_status:
+            raise HostError(
+                f"off-site: {self.device} has no directory {self._directory}",
+                f"is its disk mounted? if it is new: ssh {self.device} mkdir -m 700 {directory}",
+            )
 
     @property
     def _shown(self) -> str:
@@ -110,10 +121,9 @@ class Restic:
         """A container with nothing but the login's own rights."""
         mounts = ["-v", f"{self._directory}:{_AT}"] if self._directory else []
         words = [*options, *mounts, self.settings.image, "--no-cache", *arguments]
-        made = f"mkdir -p -m 700 {shlex.quote(self._directory)} && " if self._directory else ""
         # `cat`: sshd may give a socket as stdin, and that cannot be opened by its name.
         script = (
-            f"{made}cat | {shlex.join(self.docker)} run --rm --env-file /dev/stdin "
+            f"cat | {shlex.join(self.docker)} run --rm --env-file /dev/stdin "
             '--user "$(id -u):$(id -g)" --cap-drop ALL --security-opt no-new-privileges "$@"'
         )
         return f"sh -c {shlex.quote(script)} sh {shlex.join(words)}"

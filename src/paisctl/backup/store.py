@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+import tarfile
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -172,6 +173,10 @@ class Store:
         """The content of one small file in an archive."""
         return b"".join(self._output('tar -xOf "$1" "$2"', self._at(path), name))
 
+    def opens_holes(self) -> bool:
+        """Whether its tar knows sparse files as GNU tar writes them: that of BusyBox does not."""
+        return not self._transport.run(_command("tar -tf - >/dev/null"), _archive()).exit_status
+
     def unzips(self, path: str) -> None:
         """Read a file of gzip to its end."""
         self._run('gzip -t "$1"', self._at(path), what=f"{self._at(path)} is damaged")
@@ -204,6 +209,21 @@ class Store:
 def partial_name(stamp: str) -> str:
     """What the directory of a backup is called until it is finished."""
     return f".{stamp}.partial"
+
+
+def _archive() -> bytes:
+    """A GNU tar of one sparse file, which is a hole of 512 bytes.
+
+    https://www.gnu.org/software/tar/manual/html_node/Standard.html, `struct oldgnu_header`
+    """
+    member = tarfile.TarInfo("hole")
+    member.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (512, 0)  # its only piece: where, how long
+    header[483:495] = b"%011o\0" % 512  # its size with the hole
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + bytes(1024)
 
 
 def _words(channel: Channel) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from paisctl.backup.manifest import Backup
@@ -13,6 +15,19 @@ from paisctl.cluster.backup_driver import BackupDriver, Kept
 from paisctl.errors import HostError, PaisctlError
 
 Told = Callable[[Kept, str], None]  # a file, and what is wrong with it; empty if nothing is
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What reading a backup again has found.
+
+    Attributes:
+        wrong: with its files, a line each.
+        unopened: the files that are as they were written, and that this store's tar cannot open.
+    """
+
+    wrong: Sequence[str] = ()
+    unopened: Sequence[str] = ()
 
 
 class StoredBackup:
@@ -47,7 +62,7 @@ class StoredBackup:
     def json(self, piece: Kept) -> Any:
         text = self.store.text(self.at(piece))
         if hashlib.sha256(text).hexdigest() != piece.sha256:  # it is used before all is verified
-            raise HostError(_changed(piece))
+            raise HostError(_damaged(piece))
         try:
             return json.loads(text)
         except ValueError:
@@ -76,23 +91,23 @@ class StoredBackup:
                 if not self.members(piece):
                     raise HostError(f"there is nothing in the archive {piece.path}")
 
-    def verify(self, driver: BackupDriver, told: Told) -> list[str]:
+    def verify(self, driver: BackupDriver, told: Told) -> Verification:
         """Read every file again, compare its digest, open it, and look into it.
 
         Args:
             driver: knows what is in the files.
             told: called for each of them.
-
-        Returns:
-            What is wrong, a line each.
         """
-        wrong = []
+        wrong, unopened = [], []
         for piece in self.pieces:
-            problem = self._problem(piece, driver)
+            problem = self._changed(piece)
+            if not problem and (problem := self._unfit(piece, driver)) and self._is_beyond(piece):
+                unopened.append(piece.path)
+                problem = ""
             told(piece, problem)
             if problem:
                 wrong.append(problem)
-        return wrong or self._gaps(driver)
+        return Verification(wrong or self._gaps(driver), unopened)
 
     def _gaps(self, driver: BackupDriver) -> list[str]:
         """What is in none of the files, and its manifest does not say so."""
@@ -102,19 +117,37 @@ class StoredBackup:
             return [error.message]
         return [f"{what}: {why}" for what, why in found.items() if what not in self.backup.missing]
 
-    def _problem(self, piece: Kept, driver: BackupDriver) -> str:
+    def _changed(self, piece: Kept) -> str:
+        """How a file is not what was written; empty if it is."""
         try:
             found = self.store.digest(self.at(piece))
-            if found.size != piece.size:
-                return f"{piece.path} has {found.size} bytes, not {piece.size}"
-            if found.sha256 != piece.sha256:
-                return _changed(piece)
+        except PaisctlError as error:
+            return _about(piece, error)
+        if found.size != piece.size:
+            return f"{piece.path} has {found.size} bytes, not {piece.size}"
+        return "" if found.sha256 == piece.sha256 else _damaged(piece)
+
+    def _unfit(self, piece: Kept, driver: BackupDriver) -> str:
+        """Why a file cannot be used, although it is what was written; empty if it can."""
+        try:
             self.open(piece)
             driver.check(self, piece)
         except PaisctlError as error:
-            return error.message if piece.path in error.message else f"{piece.path}: {error}"
+            return _about(piece, error)
         return ""
 
+    def _is_beyond(self, piece: Kept) -> bool:
+        """Whether that a file cannot be opened says more of the store than of the file."""
+        return piece.kind in ("tar", "tar.gz") and bool(piece.size) and not self._opens_holes
 
-def _changed(piece: Kept) -> str:
+    @cached_property
+    def _opens_holes(self) -> bool:
+        return self.store.opens_holes()
+
+
+def _about(piece: Kept, error: PaisctlError) -> str:
+    return error.message if piece.path in error.message else f"{piece.path}: {error}"
+
+
+def _damaged(piece: Kept) -> str:
     return f"{piece.path} is damaged: its content has changed since it was written"

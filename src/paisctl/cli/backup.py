@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ from paisctl.errors import UsageError
 if TYPE_CHECKING:
     from paisctl.backup.definition import Definition
     from paisctl.backup.opening import Ground
-    from paisctl.backup.stored import StoredBackup
+    from paisctl.backup.stored import StoredBackup, Verification
     from paisctl.pipeline import Desired
 
 First = Annotated[
@@ -229,16 +229,16 @@ def _verify(desired: Desired, name: str, when: str, *, offsite: bool) -> None:
         return
     with open_backup(desired, definition, asks_members=False, offsite=offsite) as ground:
         stored = StoredBackup(ground.store, find(ground.backups, when))
-        wrong = verify(ground, stored)
-        typer.echo(view.verification(stored.backup, wrong), nl=False)
+        found = verify(ground, stored)
+        typer.echo(view.verification(stored.backup, found, ground.store.device), nl=False)
         if offsite and (restic := ground.restic):
             with watch_backup() as watcher:
                 restic.check(lambda text: watcher(Noted(text)))
-    raise typer.Exit(int(bool(wrong)))
+    raise typer.Exit(int(bool(found.wrong)))
 
 
-def verify(ground: Ground, stored: StoredBackup) -> Sequence[str]:
-    """Read a backup again; what is wrong with it, a line each."""
+def verify(ground: Ground, stored: StoredBackup) -> Verification:
+    """Read a backup again."""
     from paisctl.backup.events import Verified
     from paisctl.views.backup_progress import watch_backup
 

@@ -110,8 +110,9 @@ def restore(
 def _refuse_damaged(ground: Ground, stored: StoredBackup) -> None:
     from paisctl.views import backup as view
 
-    if wrong := verify(ground, stored):
-        typer.echo(view.verification(stored.backup, wrong), nl=False)
+    found = verify(ground, stored)
+    if found.wrong:
+        typer.echo(view.verification(stored.backup, found, ground.store.device), nl=False)
         raise typer.Exit(1)
 
 

@@ -10,6 +10,7 @@ from paisctl.backup.definition import Definition
 from paisctl.backup.manifest import Backup
 from paisctl.backup.opening import Outcome
 from paisctl.backup.schedule import Scheduled
+from paisctl.backup.stored import Verification
 from paisctl.cluster.backup_driver import Replacement
 from paisctl.cluster.driver import Obstacle
 from paisctl.inventory.types import format_size
@@ -84,25 +85,34 @@ def _ending(definition: Definition, outcome: Outcome) -> Iterator[Text]:
     yield Text(f"{state}: {size}, in {where}", "bold")
 
 
-def verification(backup: Backup, wrong: Sequence[str]) -> str:
-    """What reading a backup again has found."""
-    return render(_verification(backup, wrong))
+def verification(backup: Backup, found: Verification, store: str) -> str:
+    """What reading a backup again has found; `store` is the device that has it."""
+    return render(_verification(backup, found, store))
 
 
-def _verification(backup: Backup, wrong: Sequence[str]) -> Iterator[Text]:
-    for line in wrong:
+def _verification(backup: Backup, found: Verification, store: str) -> Iterator[Text]:
+    for line in found.wrong:
         yield Text.assemble(("✗ ", "red"), line)
     for device, why in backup.missing.items():
         yield Text.assemble(("? ", "yellow"), (f"{device}  ", "bold"), f"missing from it: {why}")
-    files = f"{plural(len(backup.pieces), 'file')}, {format_size(backup.size)}"
-    if wrong:
-        yield Text(f"{backup.name} {backup.stamp} is damaged: {len(wrong)} of {files}.", "bold")
-        yield Text(f"next: paisctl backup {backup.name}")
-    else:
-        yield Text(
-            f"{backup.name} {backup.stamp}: {files}, as they were written; all can be opened.",
-            "bold",
+    if found.unopened:
+        yield Text.assemble(
+            ("? ", "yellow"),
+            (f"{store}  ", "bold"),
+            f"its tar cannot open sparse archives: {', '.join(found.unopened)}",
         )
+        yield Text(
+            f"    they are as they were written; to look into them, install GNU tar on {store}"
+        )
+    name, files = f"{backup.name} {backup.stamp}", plural(len(backup.pieces), "file")
+    if found.wrong:
+        problems = plural(len(found.wrong), "problem")
+        yield Text(f"{name} is not to be relied on: {problems}, {files}.", "bold")
+        yield Text(f"next: paisctl backup {backup.name}")
+        return
+    opened = "not all were opened" if found.unopened else "all can be opened"
+    size = format_size(backup.size)
+    yield Text(f"{name}: {files}, {size}, as they were written; {opened}.", "bold")
 
 
 def scheduled(name: str, device: str, made: Scheduled, *, written: bool) -> str:

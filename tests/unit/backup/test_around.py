@@ -57,8 +57,8 @@ def test_a_backup_goes_into_a_new_repository(tmp_path: Path) -> None:
     fails = {"FAILS": "cat config", "STATUS": "10", "WORDS": "no repository"}
     engine = Engine(tmp_path, offsite(environment={"B2_KEY": {"secret": "key"}}), **fails)
     engine.restic.copy(backup(0), Keep(last=3, daily=0, weekly=2, monthly=0), lambda _: None)
-    tags = "--tag knowledge --tag complete --tag 20261122T033000Z"
-    ours = "--host nas --tag knowledge,complete --group-by host,paths"
+    tags = "--tag knowledge --tag state:complete --tag 20261122T033000Z"
+    ours = "--host nas --tag knowledge,state:complete --group-by host,paths"
     assert engine.asked == [
         "cat config",
         "init",
@@ -67,11 +67,20 @@ def test_a_backup_goes_into_a_new_repository(tmp_path: Path) -> None:
     ]
 
 
+def test_a_repository_on_a_disk_that_is_not_mounted_is_not_made_below_it(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, offsite(repository=str(tmp_path / "usb")))
+    for step in (engine.restic.check, lambda say: engine.restic.copy(backup(0), Keep(), say)):
+        with pytest.raises(HostError, match=r"has no directory .*usb"):
+            step(lambda _: None)
+    assert not (tmp_path / "usb").exists()
+    assert not engine.log.exists()  # docker was not asked for anything
+
+
 def test_one_that_lacks_something_pushes_out_none_that_has_all(tmp_path: Path) -> None:
     engine = Engine(tmp_path, offsite())
     engine.restic.copy(backup(0, missing="k6"), Keep(), lambda _: None)
-    assert "--tag knowledge --tag incomplete" in engine.asked[1]
-    assert "--tag knowledge,incomplete --group-by" in engine.asked[2]
+    assert "--tag knowledge --tag state:incomplete" in engine.asked[1]
+    assert "--tag knowledge,state:incomplete --group-by" in engine.asked[2]
 
 
 def test_a_repository_by_sftp_is_refused() -> None:
@@ -93,10 +102,10 @@ def test_no_secret_is_in_a_command(tmp_path: Path) -> None:
 
 def test_a_directory_is_mounted_as_the_repository(tmp_path: Path) -> None:
     there = tmp_path / "off site"
+    there.mkdir()
     engine = Engine(tmp_path, offsite(repository=str(there)))
     engine.restic.check(lambda _: None)
     assert f"-v {there}:/repository" in engine.log.read_text()
-    assert there.is_dir()
     assert "RESTIC_REPOSITORY=/repository" in (tmp_path / "log.env").read_text()
 
 

@@ -226,6 +226,6 @@ def test_a_file_that_is_gone_or_shorter_is_found(fleet: Fleet) -> None:
     (folder / "k6" / "all.sql").unlink()
     (folder / "m7" / "all.sql").write_text("the")
     stored = StoredBackup(fleet.store, backup)
-    gone, shorter = stored.verify(fleet.definition().driver([]), lambda *_: None)
+    gone, shorter = stored.verify(fleet.definition().driver([]), lambda *_: None).wrong
     assert "it is not there" in gone
     assert shorter == "m7/all.sql has 3 bytes, not 15"

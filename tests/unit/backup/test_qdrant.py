@@ -106,7 +106,7 @@ def test_each_node_gives_its_shards_and_what_is_around_them(
         *(0, 0, 1, 1, 2, 2)
     ]
     assert {piece.about["points"] for piece in snapshots} == {60}
-    assert stored.verify(Backups([]), lambda *_: None) == []
+    assert stored.verify(Backups([]), lambda *_: None).wrong == []
 
 
 def test_nothing_stays_on_the_nodes(cluster: StandinCluster, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_flipped_byte_is_found(cluster: StandinCluster, tmp_path: Path) -> Non
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert stored.verify(Backups([]), lambda *_: None) == [
+    assert stored.verify(Backups([]), lambda *_: None).wrong == [
         "k6/documents.snapshot is damaged: its content has changed since it was written"
     ]
 
@@ -294,7 +294,7 @@ def test_what_is_no_snapshot_is_found_although_it_is_as_it_was_written(
     backup, stored = back_up(cluster, tmp_path / "nas")
     [around] = [piece for piece in backup.pieces if piece.path == "k6/cluster.json"]
     odd = replace(backup, pieces=(replace(around, kind="tar"),))
-    assert len(StoredBackup(stored.store, odd).verify(Backups([]), lambda *_: None)) == 1
+    assert len(StoredBackup(stored.store, odd).verify(Backups([]), lambda *_: None).wrong) == 1
 
 
 def test_nothing_at_all_is_no_backup(cluster: StandinCluster, tmp_path: Path) -> None:

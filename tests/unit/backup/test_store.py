@@ -20,6 +20,17 @@ from .places import store_at
 STAMP = "20261122T213000Z"
 
 
+def test_whether_a_tar_opens_holes_is_asked_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store_at(tmp_path / "store").opens_holes()
+    busybox = tmp_path / "tar"
+    busybox.write_text('#!/bin/sh\nexec busybox tar "$@"\n')
+    busybox.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert not store_at(tmp_path / "store").opens_holes()
+
+
 def test_a_file_is_on_the_store_what_was_sent(tmp_path: Path) -> None:
     store = store_at(tmp_path / "nas" / "knowledge")
     chunks = [bytes([n]) * 100_000 for n in range(20)]

@@ -195,9 +195,9 @@ def test_a_snapshot_has_files_with_holes_as_qdrants_has(
         assert len(logs) == 2
         assert content is not None
         assert content.read().rstrip(b"\0") == b"wal"
-    listed = subprocess.run(["tar", "-tvf", file], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["tar", "-tvf", str(file)], capture_output=True, text=True, check=True)
     assert listed.stdout.count(" 33554432 ") == 2
-    busybox = ["busybox", "tar", "-tf", file]
+    busybox = ["busybox", "tar", "-tf", str(file)]
     refused = subprocess.run(busybox, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "unknown typeflag: 0x53" in refused.stderr

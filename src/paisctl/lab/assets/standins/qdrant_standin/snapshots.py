@@ -157,7 +157,7 @@ def _add_sparse(archive: tarfile.TarFile, path: str, head: bytes, size: int) -> 
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     assert archive.fileobj is not None  # noqa: S101 # it is open
-    archive.fileobj.write(header + head)
+    archive.fileobj.write(bytes(header) + head)
     archive.offset += len(header) + len(head)
 
 
