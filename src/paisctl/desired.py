@@ -35,7 +35,8 @@ class StackSpec:
     """One stack on one host.
 
     `files` include the Compose files, by path relative to the stack's directory. `needs` are the
-    stacks, here or elsewhere, that are applied first. `health_timeout` is in seconds.
+    stacks, here or elsewhere, that are applied first. `health_timeout` is in seconds. `resting` are
+    the services that are kept stopped.
     """
 
     device: str
@@ -48,6 +49,7 @@ class StackSpec:
     health_timeout: float
     bundle_digest: str
     mark: Mark | None
+    resting: tuple[str, ...] = ()
 
     @property
     def project(self) -> str:

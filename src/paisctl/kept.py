@@ -39,6 +39,7 @@ def kept_stack(device: str, applied: AppliedStack) -> StackSpec:
         health_timeout=applied.health_timeout,
         bundle_digest=applied.bundle_digest,
         mark=None,
+        resting=applied.resting,
     )
 
 

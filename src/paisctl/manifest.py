@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from paisctl.desired import GateSpec, Key, StackSpec
@@ -41,8 +42,10 @@ class AppliedFile:
 class AppliedStack:
     """One stack as it was last applied.
 
-    `sealed` are keyed digests of secret environment values, by service and variable. `line` is
-    its text in the manifest.
+    `sealed` are keyed digests of secret environment values, by service and variable. `resting` are
+    the services that were to be stopped. `adopted` are containers that somebody else had made, by ID,
+    and the digest of the service that each was found to be like: they have no label that says it.
+    `line` is its text in the manifest.
     """
 
     name: str
@@ -55,6 +58,8 @@ class AppliedStack:
     health_timeout: float = 0.0
     bundle_digest: str = ""
     line: str = ""
+    resting: tuple[str, ...] = ()
+    adopted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def revision(self) -> str:
@@ -129,7 +134,9 @@ def _parse_stack(name: str, entry: Any) -> AppliedStack:
         tuple(_parse_gate(gate) for gate in entry["gates"]),
         float(entry["health_timeout"]),
         entry["bundle"],
-        _line(entry),
+        record_line(entry),
+        tuple(map(str, entry.get("resting", ()))),
+        {str(key): str(value) for key, value in _mapping(entry.get("adopted", {})).items()},
     )
 
 
@@ -156,9 +163,20 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def manifest_line(stack: StackSpec, vault: Vault) -> str:
-    """The line of a stack in the manifest, once it has been applied."""
-    return _line(
+def manifest_line(
+    stack: StackSpec, vault: Vault, adopted: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The line of a stack in the manifest, once it has been applied.
+
+    What few stacks have is in it only if they do, so that other lines stay as they always were.
+
+    Args:
+        stack: what was applied.
+        vault: for keyed digests.
+        adopted: the containers that somebody else had made, by ID, and what they are like.
+    """
+    rare = {"resting": stack.resting, "adopted": dict(sorted(adopted.items()))}
+    return record_line(
         {
             "services": {
                 name: {
@@ -176,11 +194,13 @@ def manifest_line(stack: StackSpec, vault: Vault) -> str:
             "gates": [asdict(gate) for gate in stack.gates],
             "health_timeout": stack.health_timeout,
             "bundle": stack.bundle_digest,
+            **{key: value for key, value in rare.items() if value},
         }
     )
 
 
-def _line(entry: Any) -> str:
+def record_line(entry: Any) -> str:
+    """The text of a stack's entry, always the same for the same entry."""
     return json.dumps(entry, sort_keys=True, ensure_ascii=True)
 
 

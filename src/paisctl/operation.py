@@ -17,6 +17,7 @@ class Verb(StrEnum):
     START = "start"
     UNPAUSE = "unpause"
     RESTART = "restart"
+    STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import LEFT_ALONE, HostPlan, Plan
 from paisctl.proof import unproven, unrestored
-from paisctl.reconcile import Scope, reconcile
+from paisctl.reconcile import Adoption, Scope, reconcile, reconcile_host
 from paisctl.reconcile.together import apart, forward_only
 from paisctl.report import Report
 from paisctl.secrets import Vault
@@ -61,6 +61,12 @@ class Session:
         part = reconcile(hosts, self.states, self.vault, stacks, scope)
         noted = Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
         return apart(noted, self.groups, self.states)
+
+    def adopt(self, device: str, stack: str, adoption: Adoption) -> Plan:
+        """Compare a stack with a Compose project that somebody else has made, to take it over."""
+        spec, state = self.hosts[device], self.states[device]
+        plan = reconcile_host(spec, state, self.vault, frozenset({stack}), adoption=adoption)
+        return apart(Plan((plan,)), self.groups, self.states)
 
     def _applied(self) -> dict[str, HostSpec]:
         """What each host was last given, as desired state."""

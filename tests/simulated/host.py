@@ -126,6 +126,8 @@ class SimulatedHost:
             assert (name in self.containers) == (verb is Verb.RECREATE)
             made = self._made(stack, service)
             self.containers[name] = made
+        elif verb is Verb.STOP:
+            self.containers[name]["State"] |= {"Status": "exited", "ExitCode": 143}
         else:
             state = self.containers[name]["State"]
             state |= {"Status": "running"} | ({"Health": None} if state.get("Health") else {})

@@ -276,6 +276,8 @@ def words(operation: Operation) -> list[str]:  # noqa: PLR0911, PLR0912 # a line
             return ["compose_up", *services]
         case ServiceOperation(Verb.RECREATE, services):
             return ["compose_up", "--force-recreate", *services]
+        case ServiceOperation(Verb.STOP, services):
+            return ["stop_services", *services]
         case ServiceOperation(verb, services):
             return ["revive", verb, *services]
         case SignalService(service, signal):

@@ -55,13 +55,19 @@ def _services(plan: StackPlan, applied: AppliedStack) -> Iterator[Operation]:
     renewed |= applied.services.keys() - wanted.keys()  # these the plan removes
 
     yield from (RemoveService(name) for name in sorted(touched - applied.services.keys()))
-    for verb, names in ((Verb.CREATE, renewed), (Verb.RESTART, touched - renewed)):
+    rested = {*applied.resting} & touched
+    for verb, names in (
+        (Verb.STOP, rested),
+        (Verb.CREATE, renewed - rested),
+        (Verb.RESTART, touched - renewed - rested),
+    ):
         back = tuple(name for name in applied.services if name in names)
         if back:
             yield ServiceOperation(verb, back)
     yield from (signal for signal in signals if signal.service in applied.services)
-    involved = renewed | touched | {signal.service for signal in signals}
+    involved = (renewed | touched | {signal.service for signal in signals}) - {*applied.resting}
+    awake = applied.services.keys() - {*applied.resting}
     waited = tuple(name for name in applied.services if name in involved)
     if waited:
         yield WaitHealthy(waited, applied.health_timeout)
-        yield from (PassGate(gate) for gate in applied.gates)
+        yield from (g for g in map(PassGate, applied.gates) if g.gate.service in awake)

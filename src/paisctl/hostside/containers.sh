@@ -50,6 +50,16 @@ revive() {
   find_containers "$@" && docker "$command" $containers
 }
 
+# stop_services SERVICE...: one that has no container is stopped already.
+stop_services() {
+  running=''
+  for resting in "$@"; do
+    ! find_containers "$resting" || running="$running $containers"
+  done
+  problem=''
+  [ -z "$running" ] || docker stop $running
+}
+
 # signal_service SIGNAL SERVICE
 signal_service() {
   find_containers "$2" && docker kill --signal "$1" $containers

@@ -18,12 +18,13 @@ from paisctl.plan import (
     Plan,
     StackPlan,
 )
+from paisctl.reconcile.adoption import Adoption, unadoptable
 from paisctl.reconcile.changes import Comparison, Scope
 from paisctl.reconcile.owner import foreign_owner, foreign_project, with_new_name
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
 
-__all__ = ["Scope", "in_order", "reconcile", "reconcile_host"]
+__all__ = ["Adoption", "Scope", "in_order", "reconcile", "reconcile_host"]
 
 
 def reconcile(
@@ -59,8 +60,18 @@ def reconcile_host(
     vault: Vault,
     chosen: frozenset[str] = frozenset(),
     scope: Scope = Scope.ALL,
+    adoption: Adoption | None = None,
 ) -> HostPlan:
-    """Plan one host; `chosen` limits it to some stacks, empty means all."""
+    """Plan one host.
+
+    Args:
+        spec: what should be on it.
+        state: what is.
+        vault: the secrets.
+        chosen: only these stacks; empty means all.
+        scope: only these differences.
+        adoption: take projects over that somebody else has made; None refuses them.
+    """
     if state.problem:
         return HostPlan(spec.device, problem=state.problem, hint=state.hint)
     try:
@@ -71,11 +82,15 @@ def reconcile_host(
     if foreign:
         return foreign
     wanted = [
-        _comparison(spec, stack, state, manifest, vault)
+        _comparison(spec, stack, state, manifest, vault, is_adopting=bool(adoption))
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
-    refused = {each.spec.name: refusal for each in wanted if (refusal := foreign_project(each))}
+    refused = {
+        each.spec.name: refusal
+        for each in wanted
+        if (refusal := unadoptable(each, adoption) if adoption else foreign_project(each))
+    }
     planned = [plan_stack(each, scope) for each in wanted if each.spec.name not in refused]
     plans = [each.plan for each in planned]
     if scope.covers(Cause.PENDING):
@@ -100,10 +115,17 @@ def _unusable(error: UnusableManifest, spec: HostSpec, state: HostState) -> Host
 
 
 def _comparison(
-    spec: HostSpec, stack: StackSpec, state: HostState, manifest: Manifest, vault: Vault
+    spec: HostSpec,
+    stack: StackSpec,
+    state: HostState,
+    manifest: Manifest,
+    vault: Vault,
+    *,
+    is_adopting: bool,
 ) -> Comparison:
     ignored = [each for each in spec.ignored if each.stack == stack.name]
-    return Comparison(stack, state, manifest.stacks.get(stack.name), vault, ignored)
+    applied = manifest.stacks.get(stack.name)
+    return Comparison(stack, state, applied, vault, ignored, is_adopting=is_adopting)
 
 
 def in_order(stacks: Mapping[str, StackSpec]) -> list[StackSpec]:

@@ -35,12 +35,13 @@ class Scope(Enum):
     """Which differences are planned, by their causes; nothing is done about the others.
 
     `PENDING`: what the inventory asks for; what only the host did is left alone. `DRIFT`: what
-    only the host did, and nothing that was never applied.
+    only the host did, and nothing that was never applied. `ORPHAN`: what is not wanted any more.
     """
 
     ALL = frozenset(Cause)
     PENDING = frozenset({Cause.PENDING, Cause.BOTH, Cause.ORPHAN})
     DRIFT = frozenset({Cause.DRIFT})
+    ORPHAN = frozenset({Cause.ORPHAN})
 
     def covers(self, cause: Cause) -> bool:
         return cause in self.value
@@ -71,6 +72,7 @@ class Comparison:
         applied: the stack as it was last applied; None when it never was.
         vault: for keyed digests, and to keep secrets out of words.
         ignored: the differences of the stack that are left alone.
+        is_adopting: whether what somebody else has made is gone on with where it is as wanted.
     """
 
     def __init__(
@@ -80,12 +82,15 @@ class Comparison:
         applied: AppliedStack | None,
         vault: Vault,
         ignored: Sequence[Ignored] = (),
+        *,
+        is_adopting: bool = False,
     ) -> None:
         self.spec = spec
         self.state = state
         self.applied = applied or AppliedStack(spec.name)
         self.was_applied = applied is not None
         self.vault = vault
+        self.is_adopting = is_adopting
         self._ignored = {(each.subject, each.field): each for each in ignored}
         self.address = Address(spec.device, "compose", spec.name)
 
@@ -106,14 +111,20 @@ class Comparison:
         """The containers of a service, the one to keep first."""
         spec = self.spec.services.get(service)
         containers = [c for c in self.containers if c.service == service]
-        return sorted(containers, key=lambda c: (not spec or c.digest != spec.digest, c.name))
+        return sorted(
+            containers, key=lambda c: (not spec or self.digest_of(c) != spec.digest, c.name)
+        )
+
+    def digest_of(self, container: Container) -> str:
+        """The digest of the service that a container was made from, or adopted as."""
+        return container.digest or self.applied.adopted.get(container.id, "")
 
     def notice_of(self, file: FileSpec) -> Needed:
         """What has a service take notice of a changed file; what is down reads it at its start."""
         if file.service is None or file.action == "none":
             return Needed()
         containers = self.containers_of(file.service)
-        if not containers:
+        if not containers or file.service in self.spec.resting:
             return Needed()
         if file.action == "recreate":
             return Needed({file.service: Verb.RECREATE})
@@ -136,7 +147,7 @@ class Comparison:
         service = container.service
         recorded = [each.get(service) for each in (self.spec.services, self.applied.services)]
         known = {"", *(each.digest for each in recorded if each)}
-        is_ours = container.digest not in known and not self.ignored_fields(service)
+        is_ours = self.digest_of(container) not in known and not self.ignored_fields(service)
         return _UNFINISHED if is_ours else BY_HAND
 
     def how_edited(self, by_hand: str = "edited on the host") -> str:

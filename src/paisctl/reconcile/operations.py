@@ -27,7 +27,14 @@ from paisctl.operation import (
 from paisctl.resources.compose import ServiceSpec, relative_mounts
 from paisctl.resources.file import FileSpec
 
-_STRENGTHS = {Verb.CREATE: 3, Verb.RECREATE: 3, Verb.RESTART: 2, Verb.START: 1, Verb.UNPAUSE: 0}
+_STRENGTHS = {
+    Verb.STOP: 4,
+    Verb.CREATE: 3,
+    Verb.RECREATE: 3,
+    Verb.RESTART: 2,
+    Verb.START: 1,
+    Verb.UNPAUSE: 0,
+}
 
 
 @dataclass
@@ -57,10 +64,11 @@ class Needed:
 def operations_for(spec: StackSpec, state: HostState, needed: Needed) -> tuple[Operation, ...]:
     """Order the work: everything that can fail without harm first, then files, then services."""
     touched = [name for name in spec.services if name in needed.services]
+    touched = [name for name in touched if needed.services[name] is not Verb.STOP]
     return (
         *_pulls(spec, state, touched),
         *_taken(needed),
-        *_checks(spec, needed),
+        *_checks(spec, state, needed),
         *(RemoveContainer(id_, name) for id_, name in needed.remove.items()),
         *(InstallFile(file) for _, file in sorted(needed.files.items())),
         *(RemoveFile(path) for path in needed.unlink),
@@ -84,12 +92,17 @@ def _taken(needed: Needed) -> Iterator[Operation]:
         yield TakeKept(revision, tuple(path for _, path in group))
 
 
-def _checks(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
-    """A changed file has its whole directory checked: configs include one another."""
+def _checks(spec: StackSpec, state: HostState, needed: Needed) -> Iterator[Operation]:
+    """A changed file has its whole directory checked: configs include one another.
+
+    No image is pulled for the check of a service that rests.
+    """
     directories = {path.partition("/")[0] for path in needed.files if "/" in path}
     for path, file in spec.files.items():
         if file.check and (path in needed.files or path.partition("/")[0] in directories):
             service = spec.services[file.check.service]
+            if service.name in spec.resting and not state.image_id(service.image):
+                continue
             yield CheckFile(path, file.check, service.image, relative_mounts(service))
 
 
@@ -106,10 +119,16 @@ def _signals(needed: Needed, verb: Verb | None) -> list[Operation]:
 
 
 def _services(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
-    """Services in the order of `depends_on`, each level healthy before the next one starts."""
-    levels = [
-        [name for name in level if name in needed.services] for level in dependency_levels(spec)
-    ]
+    """Services in the order of `depends_on`, each level healthy before the next one starts.
+
+    Before that, what is to rest is stopped, the other way round.
+    """
+    order = dependency_levels(spec)
+    for level in reversed(order):
+        if names := tuple(n for n in level if needed.services.get(n) is Verb.STOP):
+            yield ServiceOperation(Verb.STOP, names)
+    started = needed.services.keys() - {*spec.resting}
+    levels = [[name for name in level if name in started] for level in order]
     busy = [level for level in levels if level]
     for position, level in enumerate(busy):
         for verb in Verb:
@@ -122,11 +141,13 @@ def _services(spec: StackSpec, needed: Needed) -> Iterator[Operation]:
 
 def _proofs(spec: StackSpec, state: HostState, needed: Needed) -> Iterator[Operation]:
     """What was changed must be healthy; a gate counts unless its service is down and stays so."""
-    changed = [name for name in spec.services if name in needed.services or name in needed.signals]
+    touched = {*needed.services, *needed.signals} - {*spec.resting}
+    changed = [name for name in spec.services if name in touched]
     if changed:
         up = {c.service for c in state.containers if c.project == spec.project and c.is_well}
         yield WaitHealthy(tuple(changed), spec.health_timeout)
-        yield from (PassGate(gate) for gate in spec.gates if gate.service in {*up, *changed})
+        there = {*up, *changed} - {*spec.resting}
+        yield from (PassGate(gate) for gate in spec.gates if gate.service in there)
 
 
 def dependency_levels(spec: StackSpec) -> list[list[str]]:

@@ -48,8 +48,8 @@ def foreign_project(stack: Comparison) -> Refusal | None:
     return Refusal(
         stack.address,
         f"a Compose project `{stack.spec.project}` is there that paisctl did not make{where}",
-        "give that project another name, or take it down by hand; the stack would go on with "
-        "volumes of its that have the same names",
+        f"take it over as it runs: paisctl adopt {stack.spec.device} {stack.spec.name}; or give that "
+        "project another name",
     )
 
 

@@ -11,6 +11,7 @@ from paisctl.plan import Action, Cause, Change, Disruption
 from paisctl.reconcile.changes import REVIVALS, Comparison, Finding
 from paisctl.reconcile.ignoring import as_applied
 from paisctl.reconcile.operations import Needed
+from paisctl.reconcile.resting import resting_findings, woken_findings
 from paisctl.reconcile.threeway import Difference, changed_definition, differences
 from paisctl.resources.compose import Fields, ServiceSpec, as_mapping, fields
 from paisctl.resources.container import Container, image_fields, with_inherited
@@ -21,14 +22,19 @@ def service_findings(stack: Comparison) -> Iterator[Finding]:
     """Everything about a stack's services and containers that is not as it should be."""
     for service in stack.spec.services.values():
         containers = stack.containers_of(service.name)
-        if not containers:
-            yield Finding(_missing(stack, service), Needed({service.name: Verb.CREATE}))
-            continue
-        container, *others = containers
-        for other in others:
+        for other in containers[1:]:
             yield Finding(_second(stack, service, other), _without(other))
-        yield from _changed(stack, service, container)
-        yield from _not_well(stack, service, container)
+        container = containers[0] if containers else None
+        if service.name in stack.spec.resting:
+            yield from resting_findings(stack, service.name, container)
+        elif container is None:
+            yield Finding(_missing(stack, service), Needed({service.name: Verb.CREATE}))
+        else:
+            yield from _changed(stack, service, container)
+            if service.name in stack.applied.resting:
+                yield from woken_findings(stack, service.name, container)
+            else:
+                yield from _not_well(stack, service, container)
     for container in stack.containers:
         if container.service not in stack.spec.services:
             yield Finding(_stray(stack, container), _without(container))
@@ -40,7 +46,8 @@ def _without(container: Container) -> Needed:
 
 def _missing(stack: Comparison, service: ServiceSpec) -> Change:
     subject, downloads = f"service {service.name}", stack.download(service.image)
-    before = stack.applied.services.get(service.name)
+    has_rested = service.name in stack.applied.resting
+    before = None if has_rested else stack.applied.services.get(service.name)
     if before:
         is_same = before.digest == service.digest
         also = "" if is_same else ", and its definition has changed"
@@ -60,7 +67,7 @@ def _missing(stack: Comparison, service: ServiceSpec) -> Change:
         Cause.PENDING,
         field="image",
         values=("", service.image),
-        reason="new",
+        reason="enabled again" if has_rested else "new",
         mark=stack.spec.mark,
         downloads=downloads,
     )
@@ -114,8 +121,10 @@ def _changed(stack: Comparison, service: ServiceSpec, container: Container) -> I
 
 def _differences(stack: Comparison, service: ServiceSpec, container: Container) -> list[Difference]:
     directory = stack.state.directory(stack.spec.name)
-    before = stack.applied.services.get(service.name)
-    if container.digest == service.digest:
+    before, digest = stack.applied.services.get(service.name), stack.digest_of(container)
+    if service.name in stack.applied.resting:
+        before = None  # it was left as it is, whatever was applied
+    if digest == service.digest:
         before = service  # it was made just so, even if that apply never came to its record
     sealed = sealed_environment(service, stack.vault)
     was_sealed = stack.applied.sealed.get(service.name, {})
@@ -130,16 +139,17 @@ def _differences(stack: Comparison, service: ServiceSpec, container: Container) 
     found = differences(wanted, live, applied)
     ignored = stack.ignored_fields(service.name)
     is_explained = {difference.field for difference in found} - ignored
-    if is_explained or container.digest == service.digest:
+    is_taken_as_it_is = stack.is_adopting and not digest
+    if is_explained or digest == service.digest or is_taken_as_it_is:
         return found
-    return found + _unseen(service, before, ignored, container)
+    return found + _unseen(service, before, ignored, digest)
 
 
 def _unseen(
-    service: ServiceSpec, before: ServiceSpec | None, ignored: set[str], container: Container
+    service: ServiceSpec, before: ServiceSpec | None, ignored: set[str], digest: str
 ) -> list[Difference]:
     """What differs although the container does not show it: its label is of something else."""
-    made = "of another apply" if container.digest else "made by hand"
+    made = "of another apply" if digest else "made by hand"
     if before is None:
         return [Difference("definition", Cause.PENDING, made, "as rendered")]
     definition = as_applied(service, before, ignored).definition
@@ -196,6 +206,8 @@ def _difference(
     is_drift = difference.cause is Cause.DRIFT
     values = (difference.before, difference.after)
     reason = stack.how_changed(container) if is_drift else stack.asked_why
+    if stack.is_adopting and difference.field == "mounts":
+        reason = "what is in the old mounts stays there"
     if values == ("(secret)", "(secret)") and not is_drift:
         variable = difference.field.partition(" ")[2]
         value = as_mapping(service.definition.get("environment"))[variable]

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from paisctl.manifest import manifest_line
 from paisctl.operation import Verb
 from paisctl.plan import Action, Cause, Change, StackPlan
+from paisctl.reconcile.adoption import adopted_after, adoption_changes
 from paisctl.reconcile.changes import Comparison, Finding, Scope
 from paisctl.reconcile.files import compose_file_findings, file_findings
 from paisctl.reconcile.ignoring import note
 from paisctl.reconcile.operations import Needed, operations_for
+from paisctl.reconcile.pruning import is_all_orphaned, pruned_line
 from paisctl.reconcile.services import service_findings
 
 
@@ -31,21 +33,26 @@ def plan_stack(stack: Comparison, scope: Scope = Scope.ALL) -> PlannedStack:
         scope: which differences to plan.
     """
     spec = stack.spec
-    others = [
-        finding
-        for finding in (*service_findings(stack), *file_findings(stack))
-        if finding.ignored or finding.is_in(scope)
-    ]
+    every = [*service_findings(stack), *file_findings(stack)]
+    others = [finding for finding in every if finding.ignored or finding.is_in(scope)]
     found = [*others, *compose_file_findings(stack, others)]
     planned = [finding for finding in found if finding.is_in(scope)]
+    is_part = scope is Scope.ORPHAN and not is_all_orphaned(
+        [*every, *compose_file_findings(stack, every)]
+    )
+    if is_part:  # the Compose file stays with what is left alone
+        planned = [finding for finding in planned if finding.change]
     changes = [finding.change for finding in planned if finding.change]
-    if not changes and not stack.was_applied:
+    if not changes and not stack.was_applied and scope is not Scope.ORPHAN:
         changes = [_record(stack)]
     needed = Needed()
     for finding in planned:
         needed.add(finding.needed)
     operations = operations_for(spec, stack.state, needed) if changes else ()
-    entry = manifest_line(spec, stack.vault)
+    adopted = adopted_after(stack, needed)
+    if stack.is_adopting:
+        changes = [*adoption_changes(stack, adopted), *changes]
+    entry = pruned_line(stack, needed) if is_part else manifest_line(spec, stack.vault, adopted)
     plan = StackPlan(spec.name, tuple(changes), operations, spec.needs, entry)
     return PlannedStack(plan, tuple(_notes(found, needed if changes else Needed())))
 

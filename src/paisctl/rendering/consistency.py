@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.source import Path_, Source
 from paisctl.rendering.bundle import BundleFile, ConfigBundle, StackBundle
+from paisctl.rendering.enabled import SETTING
 
 _LONGEST = 255  # bytes of a name, to most file systems
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]")
+_RESERVED = ("images", "ports", SETTING)  # what the inventory sets of every stack
 _COMPOSE_FILES = ("compose.yaml", "compose.override.yaml")
 
 
@@ -26,6 +28,7 @@ def check_bundle(
     """
     check = _BundleCheck(folder, source, diagnostics)
     check.files(bundle.files)
+    check.vars(bundle.vars)
     if isinstance(bundle, StackBundle):
         check.ports(bundle)
         check.rollout(bundle)
@@ -45,6 +48,12 @@ class _BundleCheck:
     def error(self, at: Path_, code: str, message: str, hint: str | None = None) -> None:
         self.sound = False
         self.diagnostics.error(code, message, self.source.mark(at), hint)
+
+    def vars(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in _RESERVED:
+                message = f"`{name}` is a setting of every stack and cannot be a variable"
+                self.error(("vars", name), "reserved-name", message, "give it another name")
 
     def ports(self, bundle: StackBundle) -> None:
         private = {name for name, port in bundle.ports.items() if port.peers_only}

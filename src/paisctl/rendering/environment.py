@@ -119,7 +119,8 @@ class Contexts:
         self._backups = {
             name: plan.max_age for name, plan in inventory.backups.items() if plan.stack in keeping
         }
-        self._alerts = [AlertView(n, alert) for n in sorted(bundles) for alert in bundles[n].alerts]
+        watched = sorted({i.name for i in graph.instances.values() if graph.is_watched(i)})
+        self._alerts = [AlertView(n, alert) for n in watched for alert in bundles[n].alerts]
 
     def of(self, instance: Instance) -> dict[str, Any]:
         """What the templates of one instance see. `docs/reference/templates.md` lists it."""

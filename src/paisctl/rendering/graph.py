@@ -42,6 +42,11 @@ class Endpoint:
     def url(self) -> str:
         return self.port.url + self.path
 
+    @property
+    def rests(self) -> bool:
+        """Whether nothing listens there, since its service is not enabled."""
+        return self.instance is not None and self.instance.enabled.rests(self.port.service)
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
@@ -65,13 +70,14 @@ class Graph:
         self._order = {key: position for position, key in enumerate(instances)}
         # Every export of the fleet, by name.
         self.exports = _exports(instances, fleet)
-        # Every metrics endpoint of the fleet.
-        self.scrapes = [
+        # Every metrics endpoint of the fleet, and those where somebody answers.
+        self._metrics = [
             _endpoint(instance, metrics.port, metrics.path)
             for instance in instances.values()
             for metrics in instance.stack.bundle.metrics
             if metrics.port in instance.ports
         ]
+        self.scrapes = [endpoint for endpoint in self._metrics if not endpoint.rests]
         self._edges = {key: list(self._outgoing(each)) for key, each in instances.items()}
 
     @property
@@ -90,7 +96,7 @@ class Graph:
 
     def _targets(self, instance: Instance, connect: Connect) -> Iterator[Endpoint]:
         if connect.metrics:
-            yield from self.scrapes
+            yield from self._metrics
             return
         for endpoint in self.exports.get(connect.export or "", ()):
             is_peer = endpoint.stack == instance.name and endpoint.key != instance.key
@@ -102,9 +108,22 @@ class Graph:
         return [instance for instance in self.instances.values() if instance.name == name]
 
     def endpoints(self, instance: Instance, export: str) -> list[Endpoint]:
-        """What an instance reaches of an export that it declares to connect to."""
-        edges = self.edges_of(instance.key)
-        return [edge.target for edge in edges if edge.connect.export == export]
+        """What an instance reaches of an export that it declares to connect to.
+
+        What rests is left out. Where all of it rests, an instance that cannot be without keeps it: its
+        files stay as they are. Peers stay peers.
+        """
+        edges = [e for e in self.edges_of(instance.key) if e.connect.export == export]
+        awake = [e for e in edges if e.connect.peers or not e.target.rests]
+        kept = awake or [e for e in edges if not e.connect.optional]
+        return [edge.target for edge in kept]
+
+    def is_watched(self, instance: Instance) -> bool:
+        """Whether alerts about an instance mean something: something of it runs and is scraped."""
+        if instance.stack.bundle.metrics:
+            return any(endpoint.key == instance.key for endpoint in self.scrapes)
+        services = [port.service for port in instance.ports.values()] or [""]
+        return not all(map(instance.enabled.rests, services))
 
     def lacks(self, instance: Instance) -> bool:
         """Whether something that an instance needs to connect to is offered by nobody."""

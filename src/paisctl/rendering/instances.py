@@ -17,6 +17,7 @@ from paisctl.inventory.source import Path_
 from paisctl.inventory.types import parse_port
 from paisctl.rendering.bundle import BundlePort, Image, StackBundle, Variable
 from paisctl.rendering.catalog import Catalog, Found, variables_of
+from paisctl.rendering.enabled import SETTING, Enabled, parse_enabled
 from paisctl.rendering.values import coerce
 
 
@@ -73,6 +74,7 @@ class Instance:
     settings: dict[str, Setting]
     mark: Mark | None
     platforms: dict[str, list[str]]
+    enabled: Enabled = Enabled()
 
     @property
     def name(self) -> str:
@@ -129,8 +131,9 @@ def _refuse_unknown(
     """Report settings at `path` that a stack does not have; says whether all are known."""
     bundle = stack.bundle
     groups: dict[str, Iterable[str]] = {"images": bundle.images, "ports": bundle.ports}
+    every = [*known, *groups, SETTING]
     unknown: list[tuple[tuple[str, ...], str, list[str]]] = [
-        ((key,), "settings", [*known, *groups]) for key in settings if key not in {*known, *groups}
+        ((key,), "settings", every) for key in settings if key not in every
     ]
     for group, names in groups.items():
         within = settings.get(group)
@@ -177,13 +180,27 @@ class _Resolver:
         values = {name: self._variable(name, variable) for name, variable in self.variables.items()}
         images = {name: self._image(name, image) for name, image in bundle.images.items()}
         ports = {name: self._port(name, port) for name, port in bundle.ports.items()}
+        enabled = self._enabled()
         mark = self.device.mark("stacks", self.stack.name)
         platforms = {name: list[str](image.platforms) for name, image in bundle.images.items()}
         if self.failed:
             return None
         return Instance(
-            self.device, self.stack, values, images, ports, self.settings, mark, platforms
+            self.device, self.stack, values, images, ports, self.settings, mark, platforms, enabled
         )
+
+    def _enabled(self) -> Enabled:
+        """What is to run; it counts as a setting only where somebody wrote it."""
+        layers = []
+        for setting in self._said(SETTING):
+            self.settings.setdefault(SETTING, setting)
+            try:
+                layers.append(parse_enabled(setting.value))
+            except ValueError as error:
+                message = f"`{SETTING}` of `{self.stack.name}` {error}"
+                hint = "`enabled: false`, or `enabled: {SERVICE: false}`"
+                self._error("bad-value", message, setting.mark, hint)
+        return Enabled(tuple(layers))
 
     def _layers(self) -> Iterable[tuple[dict[str, Any], Path_]]:
         """The layers that may set something, the most specific first."""

@@ -119,6 +119,7 @@ class _StackRenderer:
             health_timeout=parse_duration(found.bundle.health_timeout),
             bundle_digest=self._bundle_digest(),
             mark=self.instance.mark,
+            resting=tuple(name for name in services if self.instance.enabled.rests(name)),
         )
 
     def _compose(self, found: Found[StackBundle]) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from paisctl.inventory.types import DURATION_SCHEMA, SIZE_SCHEMA
 from paisctl.rendering.bundle import StackBundle, Variable, VariableType
 from paisctl.rendering.catalog import Catalog, Found, variables_of
+from paisctl.rendering.enabled import DESCRIPTION, SETTING
 
 _TYPES: dict[VariableType, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -42,6 +43,8 @@ def _schema(found: Found[StackBundle], catalog: Catalog) -> dict[str, Any]:
     properties["images"] = _object("Pins of its images", dict.fromkeys(bundle.images, image))
     ports = {n: _TYPES["port"] | {"description": p.description} for n, p in bundle.ports.items()}
     properties["ports"] = _object("Ports on the host", ports)
+    flags = {"type": "object", "additionalProperties": {"type": "boolean"}}
+    properties[SETTING] = {"anyOf": [{"type": "boolean"}, flags], "description": DESCRIPTION}
     return _object(bundle.description, properties)
 
 

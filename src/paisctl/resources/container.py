@@ -94,6 +94,11 @@ class Container:
         return status
 
     @property
+    def is_up(self) -> bool:
+        """Whether there is something to stop."""
+        return str(self.inspected["State"]["Status"]) in ("running", "paused", "restarting")
+
+    @property
     def is_well(self) -> bool:
         """Running and not unhealthy, or a one-shot that ended with 0."""
         if self.state in ("running", "healthy", "starting"):

@@ -9,7 +9,8 @@ from paisctl.desired import HostSpec, StackSpec
 from paisctl.events import Event, Listener, Outcome, StepStarted
 from paisctl.execution.conduct import Conduct
 from paisctl.inventory.load import Fleet
-from paisctl.manifest import manifest_line
+from paisctl.manifest import manifest_line, parse_manifest
+from paisctl.observed import HostState
 from paisctl.operation import Operation, PassGate, ServiceOperation, Verb, WaitHealthy
 from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
 from paisctl.report import Report
@@ -59,7 +60,8 @@ class Hands:
             if was_changed and plan.is_whole and _is_on_its_way(plan):
                 return None
             if restart and not (plan and is_revival(plan.changes)):
-                plan = _restarting(plan, self.hosts[device].stacks[self.stack], self.vault)
+                spec = self.hosts[device].stacks[self.stack]
+                plan = _restarting(plan, spec, session.states[device], self.vault)
             if not plan:
                 return _unplanned(plan)
             plan = _patient(plan, self.patience)
@@ -97,7 +99,7 @@ def _told(watcher: Watcher) -> Listener:
     return listen
 
 
-def _restarting(plan: Plan, spec: StackSpec, vault: Vault) -> Plan:
+def _restarting(plan: Plan, spec: StackSpec, state: HostState, vault: Vault) -> Plan:
     """A plan that restarts all services of a stack which is as it should be."""
     [host] = plan.hosts
     if plan or not plan.is_whole:
@@ -117,7 +119,9 @@ def _restarting(plan: Plan, spec: StackSpec, vault: Vault) -> Plan:
         Disruption.RESTART,
         reason="a restart was asked for",
     )
-    stack = StackPlan(spec.name, (change,), operations, spec.needs, manifest_line(spec, vault))
+    adopted = parse_manifest(state.manifest).stacks[spec.name].adopted
+    entry = manifest_line(spec, vault, adopted)
+    stack = StackPlan(spec.name, (change,), operations, spec.needs, entry)
     return Plan((HostPlan(host.device, (stack,), host.notes),))
 
 
