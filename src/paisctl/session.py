@@ -68,6 +68,11 @@ class Session:
         plan = reconcile_host(spec, state, self.vault, frozenset({stack}), adoption=adoption)
         return apart(Plan((plan,)), self.groups, self.states)
 
+    @property
+    def applied_stacks(self) -> set[str]:
+        """The names of all stacks that hosts were given."""
+        return {name for state in self.states.values() for name in _manifest(state).stacks}
+
     def _applied(self) -> dict[str, HostSpec]:
         """What each host was last given, as desired state."""
         return {

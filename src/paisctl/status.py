@@ -12,11 +12,14 @@ from paisctl.observed import HostState
 from paisctl.plan import Address, Cause, Plan
 from paisctl.resources.container import Container
 
+DISABLED = "disabled"  # stopped, as the inventory has it: `enabled: false`
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One service on one host. A host that could not be read has one row with a `problem`.
 
+    `state` is as Docker has it, `missing`, or `disabled` for what rests as it should.
     `wanted` and `running` are image references, `since` is when it was started (RFC 3339),
     `differs` is `pending`, `drift`, `both`, `orphan`, `refused` or empty.
     """
@@ -86,10 +89,16 @@ def _wanted(stack: StackSpec, state: HostState, plan: Plan) -> Iterator[Row]:
             name,
             service.image,
             str(container.inspected["Config"]["Image"]) if container else "",
-            container.state if container else "missing",
+            _state(container, rests=name in stack.resting),
             _differs(plan, stack, name),
             container.started_at if container else "",
         )
+
+
+def _state(container: Container | None, *, rests: bool) -> str:
+    if rests and not (container and container.is_up):
+        return DISABLED
+    return container.state if container else "missing"
 
 
 def _container(state: HostState, project: str, service: str) -> Container | None:

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from paisctl import __version__
 from paisctl.cli import (
     acl,
+    adopt,
     apply,
     backup,
     devices,
@@ -23,6 +24,7 @@ from paisctl.cli import (
     lab,
     lint,
     plan,
+    prune,
     render,
     restore,
     rollback,
@@ -98,6 +100,8 @@ app.command("lint")(lint.lint)
 app.command("render")(render.render)
 app.command("plan")(plan.plan)
 app.command("apply")(apply.apply)
+app.command("adopt")(adopt.adopt)
+app.command("prune")(prune.prune)
 app.command("diff")(diff.diff)
 app.command("status")(status.status)
 app.command("history")(history.history)

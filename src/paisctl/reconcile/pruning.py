@@ -25,7 +25,9 @@ def pruned_line(stack: Comparison, needed: Needed) -> str:
     if not stack.was_applied:
         return ""
     entry = json.loads(stack.applied.line)
-    left = {c.service for c in stack.containers if c.id not in needed.remove} | {*stack.spec.services}
+    left = {c.service for c in stack.containers if c.id not in needed.remove} | {
+        *stack.spec.services
+    }
     services = {name: each for name, each in entry["services"].items() if name in left}
     files = {path: each for path, each in entry["files"].items() if path not in needed.unlink}
     for file in files.values():

@@ -14,7 +14,9 @@ _AGAIN = "enabled again"
 _WHY = "enabled: false"
 
 
-def resting_findings(stack: Comparison, service: str, container: Container | None) -> Iterator[Finding]:
+def resting_findings(
+    stack: Comparison, service: str, container: Container | None
+) -> Iterator[Finding]:
     """What keeps a service from resting; how its container is made does not matter meanwhile."""
     was_resting = service in stack.applied.resting
     if container and container.is_up:

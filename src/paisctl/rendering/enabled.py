@@ -28,6 +28,11 @@ class Enabled:
         return False
 
     @property
+    def is_any_off(self) -> bool:
+        """Whether a service rests."""
+        return self.rests("") or any(map(self.rests, self.services))
+
+    @property
     def services(self) -> set[str]:
         """The services that are named."""
         return {name for layer in self.layers if not isinstance(layer, bool) for name in layer}

@@ -7,7 +7,7 @@ device's `stacks.<stack>`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from paisctl.diagnostics import Diagnostics, Mark, did_you_mean
@@ -74,7 +74,7 @@ class Instance:
     settings: dict[str, Setting]
     mark: Mark | None
     platforms: dict[str, list[str]]
-    enabled: Enabled = Enabled()
+    enabled: Enabled = field(default_factory=Enabled)
 
     @property
     def name(self) -> str:

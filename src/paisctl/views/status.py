@@ -9,14 +9,14 @@ from typing import Any
 from rich.text import Text
 
 from paisctl.history import BROKE_OFF, Run
-from paisctl.status import Row, Standing
+from paisctl.status import DISABLED, Row, Standing
 from paisctl.views.console import plural, render
 from paisctl.views.history import minute, stacks_of
 from paisctl.views.json import FORMAT, dump
 from paisctl.views.table import table
 
 _HEADINGS = ("HOST", "SERVICE", "WANTED", "RUNNING", "STATE", "DIFFERS", "SINCE (UTC)")
-_STYLES = {"healthy": "", "running": "", "starting": "yellow"}
+_STYLES = {"healthy": "", "running": "", "starting": "yellow", DISABLED: "dim"}
 _ENDS = {
     BROKE_OFF: "broke off before it was done",
     "failed": "failed",
@@ -104,5 +104,7 @@ def _summary(rows: Sequence[Row]) -> str:
     well += sum(row.state == "exited (0)" and not row.differs for row in services)
     differ = sum(bool(row.differs) for row in services)
     unread = sum(bool(row.problem) for row in rows)
-    said = f"{plural(len(services), 'service')}: {well} well, {differ} not as wanted"
+    disabled = sum(row.state == DISABLED for row in services)
+    rest = f", {disabled} disabled" if disabled else ""
+    said = f"{plural(len(services), 'service')}: {well} well{rest}, {differ} not as wanted"
     return f"{said}; {plural(unread, 'host')} could not be read" if unread else said

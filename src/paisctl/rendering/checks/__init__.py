@@ -18,6 +18,7 @@ from paisctl.rendering.checks.names import check_names
 from paisctl.rendering.checks.ports import check_ports
 from paisctl.rendering.checks.references import check_references
 from paisctl.rendering.checks.requires import check_requires
+from paisctl.rendering.checks.resting import check_resting
 from paisctl.rendering.checks.rollouts import check_rollouts
 from paisctl.rendering.checks.stack import stacks_of
 from paisctl.rendering.checks.unsupported import check_unsupported
@@ -30,6 +31,7 @@ def check_rendered(fleet: Fleet, rendered: Rendered, diagnostics: Diagnostics) -
     check_rollouts(fleet, rendered.catalog, rendered.graph, diagnostics)
     stacks = stacks_of(fleet, rendered)
     check_backups(fleet, rendered.catalog, rendered.graph, stacks, diagnostics)
+    check_resting(stacks, rendered.graph, diagnostics)
     for instance in rendered.graph.instances.values():
         check_requires(instance, fleet, diagnostics)
         check_images(instance, diagnostics)

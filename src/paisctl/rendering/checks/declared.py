@@ -8,6 +8,7 @@ from paisctl.diagnostics import Diagnostics, did_you_mean
 from paisctl.inventory.load import Fleet
 from paisctl.rendering.bundle import StackBundle
 from paisctl.rendering.catalog import Catalog, Found
+from paisctl.rendering.enabled import SETTING
 from paisctl.rendering.instances import Instance
 
 
@@ -48,9 +49,25 @@ class DeclaredCheck:
                 self.error("not-a-member", message, "devices", position, hint=hint)
             elif device in (devices or ())[:position]:
                 self.error("duplicate-member", f"{device} stands here twice", "devices", position)
+        for device, instance in running.items():
+            if device in (devices or running):
+                self._awake(device, instance)
         if not devices and not running:
             hint = f"take it out of `{self.section}`, or give the stack to a device"
             self.error("no-members", f"no device runs `{stack}`", "stack", hint=hint)
+
+    def _awake(self, device: str, instance: Instance) -> None:
+        if SETTING not in instance.settings or not instance.enabled.is_any_off:
+            return
+        mark = instance.settings[SETTING].mark
+        related = [("it is disabled here", mark)] if mark else []
+        self.diagnostics.error(
+            "resting-member",
+            f"`{instance.name}` on {device} is not enabled, but is a member of `{self.name}`",
+            self.fleet.mark(self.section, self.name),
+            f"enable it, or leave {device} out: `devices: […]` under `{self.section}: {self.name}`",
+            related,
+        )
 
     def unknown_device(self, device: str, *at: str | int) -> None:
         """Report a device that the inventory does not have."""
