@@ -69,6 +69,7 @@ def test_what_is_as_wanted_stays(fleet: SimulatedFleet) -> None:
     carry_out(fleet, plan)
     assert ids(fleet) == before
     assert not fleet.plan(wanted(), VAULT)
+    assert not fleet.plan(fleet.applied(wanted()), VAULT)  # nor to go back to this generation
     entry = parse_manifest(fleet.hosts["box"].manifest).stacks["web"]
     assert set(entry.adopted) == {i for n, i in before.items() if n.startswith("web-")}
 
