@@ -103,11 +103,12 @@ def _state(before: HostSpec | None, after: HostSpec) -> HostState:
     if before is None:
         return HostState(after.device, after.root, notes=(NEW,))
     stays = before.root == after.root
-    names = [image_name(reference) for reference in before.images]
+    containers = tuple(_containers(before))
+    names = sorted({image_name(container.image) for container in containers})
     return HostState(
         after.device,
         after.root,
-        containers=tuple(_containers(before)),
+        containers=containers,
         images={name: {"RepoTags": [name], "RepoDigests": [name]} for name in names},
         files={file.path: file for file in _files(before)} if stays else {},
         manifest=_manifest(before) if stays else "",
@@ -118,6 +119,8 @@ def _state(before: HostSpec | None, after: HostSpec) -> HostState:
 def _containers(host: HostSpec) -> Iterator[Container]:
     for stack in host.stacks.values():
         for service in stack.services.values():
+            if service.name in stack.resting:
+                continue  # whether it ever ran is not known
             yield _container(service, stack, f"{host.root}/stacks/{stack.name}")
 
 
@@ -136,9 +139,17 @@ def _container(service: ServiceSpec, stack: StackSpec, directory: str) -> Contai
         "Config": {"Image": service.image, "Labels": labels},
         "HostConfig": {},
         "NetworkSettings": {"Networks": dict.fromkeys(shown["networks"])},
-        "State": {"Status": "running"},
+        "State": _being(shown),
     }
     return _Standing(inspected, shown)
+
+
+def _being(shown: Fields) -> dict[str, Any]:
+    """What Docker never starts again may well have done its one thing and ended."""
+    if shown["restart policy"] == "no":
+        return {"Status": "exited"}
+    is_checked = (shown["health check"] or {"test": ["NONE"]}).get("test") != ["NONE"]
+    return {"Status": "running"} | ({"Health": {"Status": "healthy"}} if is_checked else {})
 
 
 def _files(host: HostSpec) -> Iterator[FileState]:
