@@ -88,8 +88,7 @@ def restore(
     from paisctl.views import backup as view
 
     desired = desired_of(context)
-    definition = definition_of(desired, name)
-    if definition is None:
+    if (definition := definition_of(desired, name)) is None:
         return
     only = tuple(dict.fromkeys(collection or ()))
     with open_backup(desired, definition) as ground:
@@ -100,11 +99,21 @@ def restore(
         if dry_run:
             typer.echo("dry run: nothing was changed")
             return
-        names = _to_ask(replacements, confirm or ())  # before it reads for long
-        _refuse_damaged(ground, _part(stored, replacements))
-        _ask(names)
+        _agree(ground, stored, replacements, confirm or ())
         with ground.claims:
             _carry_out(ground, stored, replacements, accept_loss or ())
+
+
+def _agree(
+    ground: Ground,
+    stored: StoredBackup,
+    replacements: Sequence[Replacement],
+    confirmed: Sequence[str],
+) -> None:
+    """See that what is brought back is as it was written, and that a person agrees."""
+    names = _to_ask(replacements, confirmed)  # before it reads for long
+    _refuse_damaged(ground, _part(stored, replacements))
+    _ask(names)
 
 
 def _refuse_damaged(ground: Ground, stored: StoredBackup) -> None:
