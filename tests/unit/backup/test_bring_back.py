@@ -169,3 +169,11 @@ def test_another_name_than_the_one_asked_for_ends_it(
     assert capsys.readouterr().err == "nothing was changed\n"
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: "documents")
     command._ask(["documents"])
+
+
+def test_nothing_is_read_for_long_before_it_is_clear_who_agrees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "verify", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(UsageError):
+        command._agree(Mock(), Mock(), TWO, ())
