@@ -161,10 +161,7 @@ class Making:
 
 
 def prune(definition: Definition, store: Store) -> list[str]:
-    """Remove the backups that are not to be kept; their names.
-
-    To be called only when a backup is in the store and verified.
-    """
+    """Remove the backups that are not to be kept; their names. Never all that are complete."""
     backups = backups_in(store, definition.fleet, definition.name)
     removed = [each.stamp for each in superfluous(backups, definition.settings.keep)]
     for name in removed:

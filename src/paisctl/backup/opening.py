@@ -206,12 +206,10 @@ def run(ground: Ground, watcher: Watcher, *, offsite: bool) -> Outcome:
     problems: list[PaisctlError] = []
     definition = ground.definition
     backup = _tried(problems, lambda: ground.making(watcher).run())
-    removed: list[str] = []
-    if backup is not None:
-        too_old = _tried(problems, lambda: prune(definition, ground.store))
-        removed = too_old or []
-        if offsite:
-            _tried(problems, lambda: _copy_offsite(ground, backup, say))
+    # Also when that failed: perhaps the store is full, and fewer are to be kept now.
+    removed = _tried(problems, lambda: prune(definition, ground.store)) or []
+    if backup is not None and offsite:
+        _tried(problems, lambda: _copy_offsite(ground, backup, say))
     outcome = Outcome(backup, tuple(removed), tuple(problems))
     _tried(problems, lambda: _publish(ground, succeeded=outcome.succeeded))
     return Outcome(backup, tuple(removed), tuple(problems))
@@ -222,7 +220,8 @@ def _tried(problems: list[PaisctlError], step: Callable[[], T]) -> T | None:
     try:
         return step()
     except PaisctlError as error:
-        problems.append(error)
+        if str(error) not in map(str, problems):  # one cause stops several steps
+            problems.append(error)
         return None
 
 
@@ -232,18 +231,18 @@ def _copy_offsite(ground: Ground, backup: Backup, say: Callable[[str], None]) ->
 
 
 def _publish(ground: Ground, *, succeeded: bool) -> None:
-    definition = ground.definition
     if not ground.host.root:  # it could not be read
         return
-    text = metrics_text(
-        definition.name,
-        definition.settings,
-        ground.backups,
-        at=int(datetime.now(UTC).timestamp()),
-        succeeded=succeeded,
-    )
     try:
-        publish(ground.transport, ground.host, definition.name, text)
+        _tell(ground, succeeded=succeeded)
     except HostError:  # a backup takes long enough for a connection to break
         ground.transport.close()
-        publish(ground.transport, ground.host, definition.name, text)
+        _tell(ground, succeeded=succeeded)
+
+
+def _tell(ground: Ground, *, succeeded: bool) -> None:
+    definition, now = ground.definition, int(datetime.now(UTC).timestamp())
+    text = metrics_text(
+        definition.name, definition.settings, ground.backups, at=now, succeeded=succeeded
+    )
+    publish(ground.transport, ground.host, definition.name, text)
