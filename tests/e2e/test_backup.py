@@ -17,6 +17,7 @@ from tests.e2e.rollouts.knowledge import NODES, QDRANT, Knowledge, until
 from tests.e2e.scenario import apply
 
 AT = "/srv/backups"
+NOTES = "/collections/notes"
 STORE = f"{AT}/store/knowledge"
 OFFSITE = f"{AT}/offsite"
 BACKUPS: dict[str, Any] = {
@@ -119,6 +120,26 @@ def test_what_a_restore_replaces_can_be_had_back(knowledge: Knowledge) -> None:
     assert manifest(knowledge, before)["only"] == ["notes"]
     paisctl(knowledge, "restore", "knowledge", "--from", before, "--confirm", "notes")
     assert knowledge.points("m7-2") == set(range(400))
+
+
+def test_a_broken_collection_comes_back_once_its_loss_is_accepted(knowledge: Knowledge) -> None:
+    paisctl(knowledge, "backup", "knowledge", "--no-offsite")
+    [full] = stamps(knowledge)
+    knowledge.put(400)
+    broken = dict.fromkeys((NOTES, f"{NOTES}/snapshots"), "shard 0 cannot be read")
+    for node in NODES:
+        knowledge.fault(node, refusals=broken)
+    try:
+        command = ("restore", "knowledge", "--from", full, "--confirm", "notes")
+        refused = paisctl(knowledge, *command, status=1)
+        assert "now   broken: k6: GET /collections/notes: shard 0 cannot be read" in refused.stdout
+        assert "--accept-loss notes" in refused.stderr
+        assert knowledge.points("k6") == set(range(400))
+        done = paisctl(knowledge, *command, "--accept-loss", "notes")
+        assert "300 points" in done.stdout
+    finally:
+        knowledge.mend()
+    assert knowledge.points("m7-2") == set(range(300))
 
 
 def test_a_node_that_is_down_is_missing_and_the_others_are_kept(knowledge: Knowledge) -> None:
