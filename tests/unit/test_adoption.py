@@ -79,6 +79,20 @@ def test_apply_does_not_take_it_over(fleet: SimulatedFleet) -> None:
     assert "paisctl adopt box web" in refusal.hint
 
 
+def test_apply_does_not_go_on_with_what_was_adopted_in_part(fleet: SimulatedFleet) -> None:
+    """Else it would make the rest anew, and ask nothing about its mounts."""
+    spec = wanted()["box"].stacks["web"].services["app"]
+    labels = fleet.hosts["box"].containers["web-app-1"]["Config"]["Labels"]
+    labels |= {"paisctl.stack": "web", "paisctl.digest": spec.digest}
+    plan = fleet.plan(wanted(), VAULT)
+    assert not plan.changes
+    [refusal] = plan.refused
+    assert "did not make all of" in refusal.problem
+    before = ids(fleet)
+    carry_out(fleet, planned(fleet))
+    assert ids(fleet) == before
+
+
 def test_what_differs_is_made_anew_and_said(fleet: SimulatedFleet) -> None:
     before = ids(fleet)
     edit(fleet, "web-app-1", "HostConfig", Memory=5 * 2**20)

@@ -38,16 +38,18 @@ def foreign_owner(spec: HostSpec, manifest: Manifest) -> HostPlan | None:
 def foreign_project(stack: Comparison) -> Refusal | None:
     """Why a stack is not to be touched: somebody else's Compose project has its name.
 
-    It may have data of theirs, and its containers would be taken for the stack's own.
+    It may have data of theirs, and its containers would be taken for the stack's own. So may one that
+    was taken over only in part, since that has failed, or whose record is lost.
     """
     containers = stack.containers
-    if stack.was_applied or not containers or any(c.stack for c in containers):
+    if stack.was_applied or all(c.stack for c in containers):
         return None
     folders = {c.project_folder for c in containers if c.project_folder}
     where = f" (in {', '.join(sorted(folders))})" if folders else ""
+    part = " all of" if any(c.stack for c in containers) else ""
     return Refusal(
         stack.address,
-        f"a Compose project `{stack.spec.project}` is there that paisctl did not make{where}",
+        f"a Compose project `{stack.spec.project}` is there that paisctl did not make{part}{where}",
         f"take it over as it runs: paisctl adopt {stack.spec.device} {stack.spec.name}; or give that "
         "project another name",
     )
