@@ -171,7 +171,9 @@ def test_old_backups_go_and_the_rest_is_off_site_too(knowledge: Knowledge) -> No
     kept = stamps(knowledge)
     assert len(kept) == 2
     snapshots = json.loads(restic(knowledge, "snapshots", "--json"))
-    assert [set(each["tags"]) for each in snapshots] == [{"knowledge", stamp} for stamp in kept]
+    assert [set(each["tags"]) for each in snapshots] == [
+        {"knowledge", "state:complete", stamp} for stamp in kept
+    ]
     listed = restic(knowledge, "ls", "latest")
     assert "/backups/knowledge/k6/notes.snapshot" in listed
     secret = yaml.safe_load((knowledge.lab.lab.directory / "secrets.yaml").read_text())["restic"]

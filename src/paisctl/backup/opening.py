@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from paisctl.targets import build_targets
 from paisctl.transports import Transport
 
 T = TypeVar("T")
+_LATER = "try again when that has ended"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class Ground:
         store: where the copies are.
         host: the state of the store's host.
         transport: the connection to it.
-        place: the directory there that paisctl owns.
+        rollouts: the names of those of the same stack.
+        open_rollouts: those of them that are not over, and the device that remembers each.
+        places: the hosts that can be reached, by device.
     """
 
     definition: Definition
@@ -52,8 +55,9 @@ class Ground:
     host: HostState
     transport: Transport
     vault: Vault
+    rollouts: Sequence[str]
     open_rollouts: Mapping[str, str]
-    place: Place
+    places: Mapping[str, Place]
 
     @property
     def driver(self) -> BackupDriver:
@@ -87,20 +91,34 @@ class Ground:
             self.definition.path,
         )
 
-    @property
-    def claims(self) -> Claims:
-        """That nobody else writes into the store, or brings this data back; a context.
+    def claim_store(self) -> Claims:
+        """That nobody else writes into this backup's directory, or removes what is read; a context.
+
+        The claim is there, so that a host will do on which paisctl owns nothing.
 
         Raises:
-            HostError: the store's host could not be read, so that it takes no claim.
+            HostError: the directory cannot be made.
         """
         name = self.definition.name
-        if not self.place.root:
-            raise HostError(f"the store {self.host.device}: {self.host.problem}", self.host.hint)
-        doing = f"{name} is being backed up or restored"
-        return Claims(
-            [self.place], f"backup-{name}", ourselves(), doing, "wait until that has ended"
+        self.store.prepare()
+        place = Place(
+            self.places[self.store.device].target, self.definition.settings.store.path, sudo=False
         )
+        doing = f"{name} is being backed up or restored"
+        return Claims([place], name, ourselves(), doing, _LATER, folder=name)
+
+    def claim_data(self) -> list[Claims]:
+        """That nobody else brings this stack's data back, or rolls it; each is a context."""
+        stack, who = self.definition.settings.stack, f"a restore of {ourselves()}"
+        places = [self.places[each] for each in self.definition.devices if each not in self.away]
+        rolled = [
+            Claims(places, name, who, f"{name} is being rolled", f"paisctl rollout {name} status")
+            for name in self.rollouts
+        ]
+        return [
+            Claims(places, stack, who, f"{stack} is in use", _LATER, folder="restores"),
+            *rolled,
+        ]
 
     def making(self, watcher: Watcher) -> Making:
         """A backup to be made."""
@@ -138,6 +156,11 @@ def open_ground(
     with open_members(instances, targets, vault, listener) as opened:
         transport, host = opened.targets[at].transport, opened.states[at]
         _reach_store(transport, host)
+        rollouts = [
+            name
+            for name, each in fleet.inventory.rollouts.items()
+            if each.stack == definition.settings.stack
+        ]
         yield Ground(
             definition,
             [member for each in instances if (member := opened.member(each))],
@@ -146,8 +169,17 @@ def open_ground(
             host,
             transport,
             vault,
-            _rollouts(fleet, definition, opened.states),
-            place_of(opened.targets[at], host),
+            rollouts,
+            {
+                name: d
+                for d, state in opened.states.items()
+                for name in state.open_rollouts
+                if name in rollouts
+            },
+            {
+                device: place_of(opened.targets[device], state)
+                for device, state in opened.states.items()
+            },
         )
 
 
@@ -159,19 +191,6 @@ def _reach_store(transport: Transport, host: HostState) -> None:
     except HostError as error:
         hint = error.hint or f"is it on? ssh {host.device}"
         raise HostError(f"the store {host.device}: {error.message}", hint) from error
-
-
-def _rollouts(
-    fleet: Fleet, definition: Definition, states: Mapping[str, HostState]
-) -> dict[str, str]:
-    """The device that remembers it, of each rollout of the same stack that is not over."""
-    return {
-        name: device
-        for device, state in states.items()
-        for name in state.open_rollouts
-        if (known := fleet.inventory.rollouts.get(name))
-        and known.stack == definition.settings.stack
-    }
 
 
 @dataclass(frozen=True)
@@ -197,7 +216,7 @@ class Outcome:
 def run(ground: Ground, watcher: Watcher, *, offsite: bool) -> Outcome:
     """Make a backup, copy it off-site, remove what is too old, and tell Prometheus.
 
-    Whatever fails, the steps after it that do not need it are done.
+    Whatever fails, the steps after it that do not need it are done. The caller has the store's claim.
     """
 
     def say(text: str) -> None:

@@ -45,7 +45,9 @@ _PARTIALS = (
     + '[ -e "$1" ] || exit 0; cd "$1" || exit 1; for d in .[0-9]*Z.partial; do [ -f "$d/begun" ] || continue; '
     f'printf "\\n{_MARK}%s\\n" "$d"; cat "$d/begun" || exit 1; done'
 )
-_BEGIN = _EXISTS + 'umask 077; mkdir -p "$1" && mkdir "$2" && printf %s "$3" >"$2/begun"'
+_PREPARE = _EXISTS + 'umask 077; mkdir -p "$1"'
+# Without its marker it would be nobody's, and stay.
+_BEGIN = 'umask 077; mkdir "$1" || exit 1; printf %s "$2" >"$1/begun" && exit; rm -rf "$1"; exit 1'
 _FINISH = '[ ! -e "$2" ] && rm -f "$1/begun" && sync && mv "$1" "$2" && sync'
 
 
@@ -73,6 +75,10 @@ class Store:
 
     # ---- directories ---------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Make the directory, if it is not there; what is above it has to be."""
+        self._run(_PREPARE, self.path, what=f"{self.path} cannot be used")
+
     def begin(self, stamp: str, marker: str) -> str:
         """Make the directory of a backup that is not finished; its name.
 
@@ -81,7 +87,8 @@ class Store:
             marker: says whose it is, for whoever finds it unfinished.
         """
         partial = partial_name(stamp)
-        self._run(_BEGIN, self.path, self._at(partial), marker, what=f"{self.path} cannot be used")
+        self.prepare()
+        self._run(_BEGIN, self._at(partial), marker, what=f"{self.path} cannot be used")
         return partial
 
     def finish(self, stamp: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paisctl.cli.context import DEFAULT, desired_of, settings
-from paisctl.errors import UsageError
+from paisctl.errors import HostError, UsageError
 
 if TYPE_CHECKING:
     from paisctl.backup.definition import Definition
@@ -94,7 +94,7 @@ def backup(
       paisctl backup verify knowledge --from 20261122T213000Z
     """
     action, name = _words(first, second)
-    _refuse_misfits(action, name, when, output or project)
+    _refuse_misfits(action, name, when, project or output)
     if action == "list":
         _list(desired_of(context), name)
     elif name is None:
@@ -117,8 +117,12 @@ def _refuse_misfits(
     """
     if of_schedule is not None and action != "schedule":
         raise UsageError("--project and --output belong to `schedule`")
+    if isinstance(of_schedule, str) and of_schedule.startswith(("/", "~")):
+        hint = "for ~/pais, write --project pais"
+        raise UsageError(f"--project {of_schedule}: it has to be below the login's home", hint)
     if when != "latest" and action != "verify":
-        raise UsageError("--from belongs to `verify`", "to bring one back: paisctl restore NAME")
+        hint = f"to bring one back: paisctl restore {name or 'NAME'} --from {when} --dry-run"
+        raise UsageError("--from belongs to `verify`", hint)
     if name is None and action in ("verify", "schedule"):
         raise UsageError(f"which backup? paisctl backup {action} NAME")
 
@@ -198,7 +202,7 @@ def _run(desired: Desired, name: str, *, offsite: bool) -> None:
     if definition is None:
         return
     with open_backup(desired, definition, offsite=offsite) as ground:
-        with ground.claims, watch_backup() as watcher:
+        with ground.claim_store(), watch_backup() as watcher:
             outcome = run(ground, watcher, offsite=offsite)
         typer.echo(view.ending(definition, outcome), nl=False)
     raise typer.Exit(int(not outcome.succeeded))
@@ -230,6 +234,11 @@ def _verify(desired: Desired, name: str, when: str, *, offsite: bool) -> None:
     with open_backup(desired, definition, asks_members=False, offsite=offsite) as ground:
         stored = StoredBackup(ground.store, find(ground.backups, when))
         found = verify(ground, stored)
+        if found.wrong and stored.backup not in ground.backups:
+            raise HostError(
+                f"{name} {stored.backup.stamp} was removed meanwhile: it was too old",
+                f"paisctl backup verify {name}",
+            )
         typer.echo(view.verification(stored.backup, found, ground.store.device), nl=False)
         if offsite and (restic := ground.restic):
             with watch_backup() as watcher:
@@ -264,6 +273,11 @@ def _schedule(
         )
     home = desired.fleet.directory.resolve().parent  # the project's: inventory/ is a folder of it
     files = [Path(os.path.relpath(path, home)) for path in settings(context).inventory]
+    if outside := [path for path in files if path.parts[0] == ".."]:
+        raise UsageError(
+            f"{outside[0]} is not in the project, of which {when.device} has a copy",
+            f"move it below {home}",
+        )
     system = desired.fleet.devices[when.device].kind.os
     made = schedule(name, when.at, system, project, [] if files == [DEFAULT] else files)
     if output is not None:

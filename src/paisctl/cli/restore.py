@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -91,7 +92,9 @@ def restore(
     if (definition := definition_of(desired, name)) is None:
         return
     only = tuple(dict.fromkeys(collection or ()))
-    with open_backup(desired, definition) as ground:
+    with open_backup(desired, definition) as ground, ExitStack() as held:
+        for claims in () if dry_run else (ground.claim_store(), *ground.claim_data()):
+            held.enter_context(claims)
         stored = StoredBackup(ground.store, find(ground.backups, when))
         _refuse(name, _obstacles(ground, stored, only))
         replacements = ground.driver.replacements(stored, only)
@@ -100,8 +103,7 @@ def restore(
             typer.echo("dry run: nothing was changed")
             return
         _agree(ground, stored, replacements, confirm or ())
-        with ground.claims:
-            _carry_out(ground, stored, replacements, accept_loss or ())
+        _carry_out(ground, stored, replacements, accept_loss or ())
 
 
 def _agree(

@@ -36,6 +36,7 @@ class Claims:
         holder: who we are and since when, for others.
         doing: what is being done with it, for whoever finds it taken.
         hint: the command that tells more.
+        folder: the directory for such claims, below a place's.
 
     Raises:
         HostBusy: somebody else works on it.
@@ -43,13 +44,21 @@ class Claims:
     """
 
     def __init__(
-        self, places: Sequence[Place], name: str, holder: str, doing: str, hint: str
+        self,
+        places: Sequence[Place],
+        name: str,
+        holder: str,
+        doing: str,
+        hint: str,
+        *,
+        folder: str = "rollouts",
     ) -> None:
         self._places = places
         self._name = name
         self._holder = holder
         self._doing = doing
         self._hint = hint
+        self._folder = folder
         self._held: dict[str, _Claim] = {}
         self._over = threading.Event()
 
@@ -99,6 +108,7 @@ class Claims:
     def _take(self, place: Place) -> _Claim:
         values = assignments(
             ROOT=place.root,
+            FOLDER=self._folder,
             NAME=self._name,
             RUN=secrets.token_hex(8),
             HOLDER=json.dumps(self._holder),
@@ -116,7 +126,7 @@ class Claims:
                 raise HostBusy(f"{self._doing} by {who}", self._hint)
         channel.wait()
         said = channel.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise HostError(f"{place.device} cannot write below {place.root}/rollouts: {said}")
+        raise HostError(f"{place.device} cannot write below {place.root}/{self._folder}: {said}")
 
     def _keep(self, claim: _Claim) -> None:
         """Give signs of life for as long as the host's process lives."""

@@ -1,8 +1,9 @@
-# Hold the claim on a rollout as long as whoever asked for it is there.
+# Hold a claim, as on a rollout, for as long as whoever asked for it is there.
 #
 # Variables set in front of this text:
-#   ROOT   the managed directory, absolute
-#   NAME   the rollout
+#   ROOT   the managed directory, absolute; or another one that is there
+#   FOLDER the directory below it for such claims
+#   NAME   what is claimed, such as the rollout
 #   RUN    names this run
 #   HOLDER who it is, and with what: a JSON string
 #
@@ -77,12 +78,14 @@ main() {
   export LC_ALL
   umask 022
   beat=''
-  claim=$ROOT/rollouts/$NAME.claim
+  claim=$ROOT/$FOLDER/$NAME.claim
   own=$claim.$RUN
-  mkdir -p "$ROOT/rollouts" || exit 1
+  mkdir -p "$ROOT/$FOLDER" || exit 1
   trap give_back EXIT HUP INT TERM
   write_claim
   if ! take; then
+    # Nobody has it, and yet it cannot be had: the file system may know no hard links.
+    [ -e "$claim" ] || { ln "$own" "$claim"; exit 1; }
     printf '@paisctl taken %s\n' "$(sed -n 's/.*"holder":"\(.*\)","heartbeat.*/\1/p' "$claim")"
     exit 0
   fi

@@ -37,6 +37,9 @@ def _variable(name: str) -> str:
 def _repository(text: str) -> str:
     if text.startswith("sftp:"):
         raise ValueError("restic runs in a container without SSH keys: use `rest:`, `s3:` or `b2:`")
+    if text.startswith("local:") or (text[0] != "/" and ":" not in text):
+        # It would be made in the container, and go with it.
+        raise ValueError("a directory of the store's device is written as an absolute path")
     return text
 
 

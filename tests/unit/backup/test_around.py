@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,12 @@ def test_a_repository_by_sftp_is_refused() -> None:
         offsite(repository="sftp:me@example.org:/backups")
 
 
+@pytest.mark.parametrize("repository", ["backups/offsite", "local:/srv/offsite"])
+def test_a_repository_that_would_go_with_its_container_is_refused(repository: str) -> None:
+    with pytest.raises(ValueError, match="absolute path"):
+        offsite(repository=repository)
+
+
 def test_no_secret_is_in_a_command(tmp_path: Path) -> None:
     engine = Engine(tmp_path, offsite(environment={"B2_KEY": {"secret": "key"}, "B2_ID": "12"}))
     engine.restic.check(lambda _: None)
@@ -167,6 +174,21 @@ def test_linux_gets_a_timer() -> None:
     assert "paisctl -i 'my fleet.yaml' backup knowledge" in service
     assert "WorkingDirectory=%h/my 1%% fleet\n" in service
     assert "OnCalendar=*-*-* 03:30:00" in made.files["paisctl-backup-knowledge.timer"]
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    made = schedule("knowledge", "03:30", "linux", "1% fleet", [Path("inventory/pais.yaml")])
+    for name, text in made.files.items():
+        (tmp_path / name).write_text(text)
+    analyze = shutil.which("systemd-analyze")
+    assert analyze, "systemd-analyze is needed for this test"
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_mac_gets_a_line_for_cron() -> None:

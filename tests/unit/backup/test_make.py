@@ -14,11 +14,12 @@ from paisctl.backup.definition import Definition
 from paisctl.backup.events import Copied, Missed
 from paisctl.backup.make import Making, prune
 from paisctl.backup.manifest import backups_in, find
-from paisctl.backup.store import Store
+from paisctl.backup.store import Store, Written
 from paisctl.backup.stored import StoredBackup
 from paisctl.errors import HostError, UsageError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
+from paisctl.transports.local import LocalTransport
 
 from .places import LocalMember, Watched, instances, store_at
 
@@ -162,6 +163,27 @@ def test_a_store_that_is_not_mounted_is_not_made_on_the_disk_below(fleet: Fleet)
     with pytest.raises(HostError, match="is it mounted"):
         making.store.manifests()
     assert not (fleet.folder / "nas").exists()
+
+
+@pytest.mark.parametrize("changed", ["all.sql", "manifest.json"])
+def test_what_the_store_reads_back_must_be_what_was_sent(fleet: Fleet, changed: str) -> None:
+    class Forgetful(Store):
+        def digest(self, path: str) -> Written:
+            found = super().digest(path)
+            return Written(found.size, "0" * 64) if path.endswith(changed) else found
+
+    making = fleet.making()
+    making.store = Forgetful(LocalTransport(), "nas", fleet.store.path)
+    with pytest.raises(HostError, match=r"nas has not kept .* as it was sent"):
+        making.run()
+    assert backups_in(fleet.store, "home", "sql") == []
+    assert fleet.store.partials() == {}
+
+
+def test_a_device_is_not_named_twice(fleet: Fleet) -> None:
+    making = fleet.making(away=["m7"])
+    making.away = {"m7": "m7: connection refused"}
+    assert making.run().missing == {"m7": "connection refused"}
 
 
 def test_what_comes_back_is_what_was_there(fleet: Fleet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from paisctl.backup.opening import Ground, run
 from paisctl.backup.store import Store
+from paisctl.cluster.claims import Claims
 from paisctl.cluster.place import Place
-from paisctl.errors import HostError
+from paisctl.errors import HostBusy, HostError
 from paisctl.observed import HostFacts, HostState
 from paisctl.secrets import Vault
 from paisctl.targets import Target
@@ -51,16 +53,23 @@ def ground(fleet: Fleet, transport: LocalTransport | None = None) -> Ground:
     root.mkdir(exist_ok=True)
     facts = HostFacts("Linux", "admin", ("docker",), files_sudo=False)
     host = HostState("nas", root=str(root), facts=facts)
+    places = {
+        device: Place(
+            Target(device, transport, ""), str(fleet.folder / device / "owned"), sudo=False
+        )
+        for device in ("k6", "m7", "nas")
+    }
     return Ground(
-        fleet.definition(keep=KEEP),
+        fleet.definition(keep=KEEP, store={"device": "nas", "path": str(root)}),
         fleet.members(),  # type: ignore[arg-type]
         {},
         Store(transport, "nas", str(root / "sql")),
         host,
         transport,
         Vault({}, ""),
+        ["rolling"],
         {},
-        Place(Target("nas", transport, str(root)), str(root), sudo=False),
+        places,
     )
 
 
@@ -90,3 +99,40 @@ def test_prometheus_is_told_although_the_connection_broke(fleet: Fleet) -> None:
     outcome = run(ground(fleet, breaking), Watched(), offsite=False)
     assert outcome.backup is None
     assert 'last_run_ok{backup="sql"} 0' in metrics(fleet)
+
+
+def refuses(claims: Claims, who: str) -> None:
+    with pytest.raises(HostBusy, match=who), claims:
+        pytest.fail("it was let in")
+
+
+def test_one_at_a_time_writes_into_a_store(fleet: Fleet) -> None:
+    with ground(fleet).claim_store():
+        refuses(ground(fleet).claim_store(), "sql is being backed up or restored by ")
+        assert (fleet.folder / "nas" / "sql").stat().st_mode & 0o777 == 0o700
+        assert not (fleet.folder / "nas" / "owned").exists()  # where login may not write
+        assert run(ground(fleet), Watched(), offsite=False).succeeded
+
+
+def test_a_restore_is_beside_no_other_and_no_rollout(fleet: Fleet) -> None:
+    with ExitStack() as held:
+        for claims in ground(fleet).claim_data():
+            held.enter_context(claims)
+        other, rollout = ground(fleet).claim_data()
+        refuses(other, "db is in use by a restore of ")
+        refuses(rollout, "rolling is being rolled by a restore of ")
+
+
+def test_no_restore_begins_while_somebody_rolls(fleet: Fleet) -> None:
+    places = list(ground(fleet).places.values())[:2]
+    _, rollout = ground(fleet).claim_data()
+    with Claims(places, "rolling", "ann@desk", "rolling is being rolled", "wait"):
+        refuses(rollout, "rolling is being rolled by ann@desk")
+
+
+def test_a_file_system_without_hard_links_is_said(fleet: Fleet) -> None:
+    (fleet.folder / "ln").write_text("#!/bin/sh\necho 'ln: Operation not permitted' >&2\nexit 1\n")
+    (fleet.folder / "ln").chmod(0o755)
+    poor = LocalTransport({"PATH": f"{fleet.folder}:/usr/bin:/bin"})
+    with pytest.raises(HostError, match=r"cannot write below .*/sql: ln: Operation not permitted"):
+        ground(fleet, poor).claim_store().__enter__()

@@ -5,30 +5,26 @@ import hashlib
 import io
 import shutil
 import stat
+import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from paisctl.backup.dumps import DumpDriver
 from paisctl.backup.store import Store, Written
+from paisctl.backup.stored import StoredBackup, Verification
+from paisctl.cluster.backup_driver import Kept
 from paisctl.errors import HostError
+from paisctl.transports import Completed
 from paisctl.transports.local import LocalTransport
 
 from .places import store_at
+from .test_retention import backup
 
 STAMP = "20261122T213000Z"
-
-
-def test_whether_a_tar_opens_holes_is_asked_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert store_at(tmp_path / "store").opens_holes()
-    busybox = tmp_path / "tar"
-    busybox.write_text('#!/bin/sh\nexec busybox tar "$@"\n')
-    busybox.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert not store_at(tmp_path / "store").opens_holes()
 
 
 def test_a_file_is_on_the_store_what_was_sent(tmp_path: Path) -> None:
@@ -41,6 +37,25 @@ def test_a_file_is_on_the_store_what_was_sent(tmp_path: Path) -> None:
     assert told[-1] == 2_000_000
     assert store.digest("k6/a file.snapshot") == written
     assert b"".join(store.chunks("k6/a file.snapshot")) == content
+
+
+def test_a_directory_that_cannot_be_entered_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "knowledge").write_text("no directory")
+    store = store_at(tmp_path / "knowledge")
+    for list_them in (store.manifests, store.partials):
+        with pytest.raises(HostError, match="cannot be read"):
+            list_them()
+
+
+def test_a_backup_that_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
+    class Full(LocalTransport):
+        def run(self, command: str, stdin: bytes = b"") -> Completed:
+            return super().run(f"ulimit -f 0; trap '' XFSZ; {command}", stdin)
+
+    store = Store(Full(), "nas", str(tmp_path / "knowledge"))
+    with pytest.raises(HostError, match="cannot be used"):
+        store.begin(STAMP, "ours")
+    assert list((tmp_path / "knowledge").iterdir()) == []
 
 
 def test_others_may_not_read_it(tmp_path: Path) -> None:
@@ -130,14 +145,19 @@ def test_archives_are_opened_on_the_store(tmp_path: Path) -> None:
         store.member("a.tar", "other")
 
 
-def test_busybox_is_enough(tmp_path: Path) -> None:
+def busybox_at(folder: Path) -> LocalTransport:
+    """A machine with next to nothing but BusyBox."""
     busybox = shutil.which("busybox")
     assert busybox, "busybox is needed for this test"
-    programs = tmp_path / "bin"
+    programs = folder / "bin"
     programs.mkdir()
     for name in ("sh", "cat", "mkdir", "mv", "rm", "sync", "wc", "sha256sum", "tar", "gzip"):
         (programs / name).symlink_to(busybox)
-    store = Store(LocalTransport({"PATH": str(programs)}), "nas", str(tmp_path / "nas"))
+    return LocalTransport({"PATH": str(programs)})
+
+
+def test_busybox_is_enough(tmp_path: Path) -> None:
+    store = Store(busybox_at(tmp_path), "nas", str(tmp_path / "nas"))
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         member = tarfile.TarInfo("config.json")
@@ -153,3 +173,38 @@ def test_busybox_is_enough(tmp_path: Path) -> None:
     assert store.members(f"{STAMP}/k6/a.tar") == ["config.json"]
     store.remove(STAMP)
     assert store.manifests() == {}
+
+
+def sparse(folder: Path) -> bytes:
+    """An archive as Qdrant writes snapshots: of a file with a hole."""
+    with (folder / "segment").open("wb") as file:
+        file.write(b"data")
+        file.seek(1 << 20)
+        file.write(b"data")
+    command = ["tar", "--sparse", "--format=gnu", "-cf", "-", "segment"]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+
+
+def verified(transport: LocalTransport, folder: Path, content: bytes) -> Verification:
+    """What verifying says of a backup whose only file is a tar with that content."""
+    store = Store(transport, "nas", str(folder))
+    written = store.write(f"{STAMP}/k6/a.tar", [content])
+    piece = Kept("k6/a.tar", "k6", "tar", written.size, written.sha256)
+    stored = StoredBackup(store, replace(backup(0), stamp=STAMP, pieces=(piece,)))
+    return stored.verify(DumpDriver([], [], {}), lambda *_: None)
+
+
+def test_what_this_tar_cannot_open_is_not_called_damaged(tmp_path: Path) -> None:
+    content = sparse(tmp_path)
+    assert len(content) < 1 << 20
+    assert verified(LocalTransport(), tmp_path, content) == Verification([], [])
+    small = busybox_at(tmp_path)
+    assert verified(small, tmp_path, content) == Verification([], ["k6/a.tar"])
+    assert (store_at(tmp_path).opens_holes(), Store(small, "", "").opens_holes()) == (True, False)
+
+
+def test_what_a_good_tar_cannot_open_is_no_archive(tmp_path: Path) -> None:
+    found = verified(LocalTransport(), tmp_path, b"no archive" * 1000)
+    assert (len(found.wrong), found.unopened) == (1, [])
+    empty = verified(busybox_at(tmp_path), tmp_path, b"")
+    assert (empty.wrong, empty.unopened) == (["k6/a.tar is empty"], [])

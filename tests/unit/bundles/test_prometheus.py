@@ -37,7 +37,7 @@ def test_every_alert_of_a_running_stack_becomes_a_rule(mac_mini: Path) -> None:
         for path in REPOSITORY.glob("stacks/*/bundle.yaml")
         for alert in yaml.safe_load(path.read_text("utf-8")).get("alerts", [])
     }
-    assert found == declared | {"TargetDown"}
+    assert found == declared | {"TargetDown", "BackupUnknown"}
     assert "$job" not in str([r["expr"] for g in rules["groups"] for r in g["rules"]])
 
 
@@ -118,4 +118,33 @@ def test_alerts_fire_when_they_should(situation: str, mac_mini: Path) -> None:
     tests = [{"interval": "30s", "input_series": series, "promql_expr_test": asked}]
     path = mac_mini / "tests.yml"
     path.write_text(yaml.safe_dump({"rule_files": [str(rules)], "tests": tests}))
+    run(tool("promtool"), "test", "rules", path)
+
+
+SUCCESS = 'paisctl_backup_last_success_timestamp_seconds{job="node-exporter", instance="nas"'
+
+
+@pytest.mark.parametrize(
+    ("told", "firing"),
+    [
+        ([], 1),
+        ([("samples", "1x3000")], 1),
+        ([("knowledge", "1x3000")], 0),
+        ([("knowledge", "1x300")], 1),
+    ],
+    ids=["nothing", "another one", "it", "it, until five hours later"],
+)
+def test_a_backup_of_which_nothing_is_known_is_told_of(
+    told: list[tuple[str, str]], firing: int, mac_mini: Path
+) -> None:
+    series = [{"series": f'{SUCCESS}, backup="{name}"}}', "values": v} for name, v in told]
+    asked = {
+        "expr": 'count(ALERTS{alertname="BackupUnknown", alertstate="firing"})',
+        "eval_time": "42h",  # more than its `max_age`
+        "exp_samples": [{"labels": "{}", "value": firing}] if firing else [],
+    }
+    rules = mac_mini / "prometheus" / "prometheus" / "rules.yml"
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [asked]}
+    path = mac_mini / "tests.yml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(rules)], "tests": [test]}))
     run(tool("promtool"), "test", "rules", path)
