@@ -62,15 +62,9 @@ def reconcile_host(
     scope: Scope = Scope.ALL,
     adoption: Adoption | None = None,
 ) -> HostPlan:
-    """Plan one host.
+    """Plan one host; `chosen` limits it to some stacks, empty means all.
 
-    Args:
-        spec: what should be on it.
-        state: what is.
-        vault: the secrets.
-        chosen: only these stacks; empty means all.
-        scope: only these differences.
-        adoption: take projects over that somebody else has made; None refuses them.
+    With an `adoption`, projects that somebody else has made are taken over; else they are refused.
     """
     if state.problem:
         return HostPlan(spec.device, problem=state.problem, hint=state.hint)
