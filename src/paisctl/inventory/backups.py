@@ -55,7 +55,8 @@ class Store(Model):
     device: Name = Field(description="The device, which need not run the stack")
     path: str = Field(
         pattern=r"^/[^\x00-\x1f:]*[^/\x00-\x1f:]$",
-        description="Directory there that the login can write; each backup gets one below it",
+        description="Directory there, which has to exist; the login can write it, and each backup gets one "
+        "below it",
     )
 
 
@@ -82,7 +83,7 @@ class Offsite(Model):
 
     repository: Repository = Field(
         description="As restic takes it: `b2:BUCKET:PATH`, `s3:…`, `rest:…`, or a directory of the "
-        "store's device"
+        "store's device, which has to exist"
     )
     password: SecretName = Field(description="The key to all of it, as `{secret: NAME}`")
     environment: dict[Variable, Line | SecretName] = Field(

@@ -92,7 +92,7 @@ class _Check(DeclaredCheck):
         if store not in watched:
             self.warning(
                 "backup-unwatched",
-                f"no alert would say that `{self.name}` is not made: nothing on {store} shows its metrics",
+                f"no alert can tell whether `{self.name}` is made: nothing on {store} shows its metrics",
                 *at,
                 hint=f"let {store} run a stack that mounts `{METRICS}`, as node-exporter's does",
             )
