@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from paisctl.cluster.member import checked, said
+from paisctl.cluster.member import said
 from paisctl.errors import HostError
 from paisctl.threads import start_thread
 from paisctl.transports import Channel, Transport, chunks
@@ -32,7 +32,8 @@ _HASH = (
     "elif command -v shasum >/dev/null 2>&1; then set -- shasum -a 256; "
     'else set -- openssl dgst -sha256 -r; fi; wc -c <"$f" && "$@" <"$f"'
 )
-_EXISTS = '[ -d "${1%/*}" ] || { echo "${1%/*} is not there: is it mounted?" >&2; exit 1; }; '
+_AWAY = "is not there: is it mounted?"
+_EXISTS = f'[ -d "${{1%/*}}" ] || {{ echo "${{1%/*}} {_AWAY}" >&2; exit 1; }}; '
 _MANIFESTS = (
     _EXISTS
     + '[ -e "$1" ] || exit 0; cd "$1" || exit 1; for d in [0-9]*Z; do [ -f "$d/'
@@ -195,7 +196,11 @@ class Store:
 
     def _run(self, script: str, *arguments: str, what: str) -> bytes:
         done = self._transport.run(_command(script, *arguments))
-        return checked(done, f"{self.device}: {what}")
+        if not done.exit_status:
+            return done.stdout
+        words, above = said(done), shlex.quote(self.path.rpartition("/")[0])
+        hint = f"if it is new: ssh {self.device} mkdir {above}" if _AWAY in words else None
+        raise HostError(f"{self.device}: {what}: {words}", hint)
 
     def _output(self, script: str, path: str, *arguments: str) -> Generator[bytes]:
         channel = self._transport.open(_command(script, path, *arguments))
@@ -205,10 +210,8 @@ class Store:
 
     def _marked(self, script: str) -> dict[str, str]:
         """Texts that a script printed, each below a line with its name."""
-        done = self._transport.run(_command(script, self.path))
-        if done.exit_status:
-            raise HostError(f"{self.device}: {self.path} cannot be read: {said(done)}")
-        parts = done.stdout.decode("utf-8", "surrogateescape").split(f"\n{_MARK}")
+        printed = self._run(script, self.path, what=f"{self.path} cannot be read")
+        parts = printed.decode("utf-8", "surrogateescape").split(f"\n{_MARK}")
         named = (part.partition("\n") for part in parts[1:])
         return {name: text for name, _, text in named}
 

@@ -158,8 +158,9 @@ def test_what_could_not_be_finished_does_not_keep_the_store_full(
 def test_a_store_that_is_not_mounted_is_not_made_on_the_disk_below(fleet: Fleet) -> None:
     making = fleet.making()
     (fleet.folder / "nas").rmdir()
-    with pytest.raises(HostError, match=r"nas: .* is not there: is it mounted\?"):
+    with pytest.raises(HostError, match=r"nas: .* is not there: is it mounted\?") as raised:
         making.run()
+    assert raised.value.hint == f"if it is new: ssh nas mkdir {fleet.folder}/nas"
     with pytest.raises(HostError, match="is it mounted"):
         making.store.manifests()
     assert not (fleet.folder / "nas").exists()
