@@ -25,7 +25,9 @@ _STAMP = re.compile(r"\d{8}T\d{6}Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 # One line each: a csh takes no quoted argument of several.
-_WRITE = 'umask 077; f=$1; mkdir -p "${f%/*}" && cat >"$f"'
+# With something left to do after `cat`, the shell does not become it: then its stdout would be the file, and
+# the end of what we read from it would look like its own.
+_WRITE = 'umask 077; f=$1; mkdir -p "${f%/*}" && cat >"$f"; exit $?'
 _HASH = (
     'f=$1; [ -f "$f" ] || { echo "it is not there" >&2; exit 1; }; '
     "if command -v sha256sum >/dev/null 2>&1; then set -- sha256sum; "
@@ -129,10 +131,11 @@ class Store:
         """
         channel = self._transport.open(_command(_WRITE, self._at(path)))
         ended = start_thread(lambda each: each.read(), channel)  # it prints nothing while it lives
-        total, size = hashlib.sha256(), 0
+        total, size, is_whole = hashlib.sha256(), 0, True
         try:
             for chunk in chunks:
                 if ended.done():  # the disk is full, for example: why read on?
+                    is_whole = False
                     break
                 channel.write(chunk)
                 total.update(chunk)
@@ -143,7 +146,7 @@ class Store:
                 channel.close_stdin()
             ended.result()
             status = channel.wait()
-        if status:
+        if status or not is_whole:
             raise HostError(
                 f"{self.device} cannot write {self._at(path)}: {_words(channel)}",
                 f"is there room, and may the login write there? ssh {self.device} df -h {self.path}",

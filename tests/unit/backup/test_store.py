@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,26 @@ def busybox_at(folder: Path) -> LocalTransport:
     for name in ("sh", "cat", "mkdir", "mv", "rm", "sync", "wc", "sha256sum", "tar", "gzip"):
         (programs / name).symlink_to(busybox)
     return LocalTransport({"PATH": str(programs)})
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_what_comes_slowly_is_written_to_its_end(tmp_path: Path, shell: str) -> None:
+    """Some shells become the last command that they are given, and their stdout is the file then."""
+    if shell == "busybox":
+        transport = busybox_at(tmp_path)
+    else:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "sh").symlink_to(str(shutil.which(shell)))
+        transport = LocalTransport({"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
+
+    def slow() -> Iterator[bytes]:
+        for piece in (b"one", b"two", b"three"):
+            time.sleep(0.1)
+            yield piece
+
+    store = Store(transport, "nas", str(tmp_path / "nas"))
+    assert store.write("dump", slow()).size == 11
+    assert (tmp_path / "nas" / "dump").read_bytes() == b"onetwothree"
 
 
 def test_busybox_is_enough(tmp_path: Path) -> None:
