@@ -103,8 +103,6 @@ class DumpDriver:
         printed = start_thread(lambda each: each.read(), channel)
         with closing(stored.chunks(piece)) as chunks:
             for chunk in chunks:
-                if printed.done():
-                    break
                 channel.write(chunk)
         channel.close_stdin()
         last = printed.result().decode("utf-8", "replace").strip().rpartition("\n")[2]

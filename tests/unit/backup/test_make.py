@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from paisctl.backup.make import Making, prune
 from paisctl.backup.manifest import backups_in, find
 from paisctl.backup.store import Store, Written
 from paisctl.backup.stored import StoredBackup
+from paisctl.cluster.backup_driver import Kept
 from paisctl.errors import HostError, UsageError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
@@ -196,6 +198,24 @@ def test_what_comes_back_is_what_was_there(fleet: Fleet) -> None:
     assert driver.obstacles(stored) == []
     [planned] = driver.replacements(stored)
     assert (planned.name, planned.now) == ("all.sql", "the database")
+    driver.restore(stored, planned, lambda _: None)
+    assert (fleet.folder / "m7" / "database").read_text() == "the data of m7\n"
+
+
+def test_a_command_that_prints_nothing_more_is_fed_to_the_end(tmp_path: Path) -> None:
+    """With its stdout closed, it looks from here as if it had ended."""
+    fleet = Fleet(tmp_path, DUMP | {"restore": ["sh", "-c", "exec >&-; sleep 0.2; cat >database"]})
+    stored = StoredBackup(fleet.store, fleet.making().run())
+    driver = fleet.definition().driver(fleet.members())
+    [planned] = driver.replacements(stored)
+    kept = stored.chunks
+
+    def slow(piece: Kept) -> Generator[bytes]:
+        time.sleep(0.1)
+        yield from kept(piece)
+
+    stored.chunks = slow  # type: ignore[method-assign]
+    (fleet.folder / "m7" / "database").write_text("spoilt")
     driver.restore(stored, planned, lambda _: None)
     assert (fleet.folder / "m7" / "database").read_text() == "the data of m7\n"
 
