@@ -142,6 +142,32 @@ def test_a_broken_collection_comes_back_once_its_loss_is_accepted(knowledge: Kno
     assert knowledge.points("m7-2") == set(range(300))
 
 
+def taken(cluster: Knowledge, device: str, folder: str) -> str:
+    """Have somebody else claim what is called `knowledge`; the file that says so."""
+    file = f"{folder}/knowledge.claim"
+    cluster.lab.root(device, "install", "-d", "-o", USER, folder)
+    said = '{"run":"x","holder":"ann@desk","heartbeat":%s}'
+    beat = f"printf '{said}' \"$(date +%s)\""
+    cluster.lab.root(device, "sh", "-c", f"{beat} >{file}")
+    return file
+
+
+def test_who_comes_second_is_told_who_is_at_it(knowledge: Knowledge) -> None:
+    paisctl(knowledge, "backup", "knowledge", "--no-offsite")
+    restore = ("restore", "knowledge", "--from", "latest", "--confirm", "notes")
+    claim = taken(knowledge, "nas", STORE)
+    for command in (("backup", "knowledge", "--no-offsite"), restore):
+        done = paisctl(knowledge, *command, status=1)
+        assert "knowledge is being backed up or restored by ann@desk" in done.stderr
+    paisctl(knowledge, "backup", "list", "knowledge")  # only looks
+    knowledge.lab.root("nas", "rm", claim)
+    claim = taken(knowledge, "m7-1", "/opt/paisctl/rollouts")
+    done = paisctl(knowledge, *restore, status=1)
+    assert "knowledge is being rolled by ann@desk" in done.stderr
+    knowledge.lab.root("m7-1", "rm", claim)
+    paisctl(knowledge, *restore)
+
+
 def test_a_node_that_is_down_is_missing_and_the_others_are_kept(knowledge: Knowledge) -> None:
     fleet = knowledge.lab
     fleet.root("m7-2", "docker", "stop", QDRANT)

@@ -40,6 +40,14 @@ def test_a_file_is_on_the_store_what_was_sent(tmp_path: Path) -> None:
     assert b"".join(store.chunks("k6/a file.snapshot")) == content
 
 
+def test_a_disk_that_is_not_mounted_is_not_written_to(tmp_path: Path) -> None:
+    store = Store(LocalTransport(), "nas", str(tmp_path / "volume1" / "backups" / "knowledge"))
+    for act in (store.prepare, lambda: store.begin(STAMP, "ours"), store.manifests):
+        with pytest.raises(HostError, match=r"/backups is not there: is it mounted\?"):
+            act()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_directory_that_cannot_be_entered_is_not_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "knowledge").write_text("no directory")
     store = store_at(tmp_path / "knowledge")
