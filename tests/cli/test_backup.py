@@ -66,8 +66,8 @@ def test_a_schedule_is_shown_or_written(declared: Path, session: Session) -> Non
     assert not stat.S_IMODE(script.stat().st_mode) & 0o002
 
 
-@pytest.mark.usefixtures("declared")
-def test_what_cannot_be_meant(session: Session) -> None:
+def test_what_cannot_be_meant(declared: Path, session: Session) -> None:
+    (declared.parent / "outside.yaml").write_text("{}\n")
     session(
         "backup-usage",
         f"{WITH} backup knowlege",
@@ -76,6 +76,8 @@ def test_what_cannot_be_meant(session: Session) -> None:
         f"{WITH} backup list verify",
         f"{WITH} backup knowledge --from 20261122T213000Z",
         f"{WITH} backup knowledge --output out",
+        f"{WITH} -i ../outside.yaml backup schedule knowledge",
+        f"{WITH} backup schedule knowledge --project ~/pais",
         f"{WITH} restore",
         f"{WITH} restore knowledge",
         f"{WITH} restore lists --from latest",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +147,12 @@ def test_the_secrets_that_are_needed_are_known_before() -> None:
 
 def test_prometheus_is_told_of_the_newest_complete_backup() -> None:
     plan = BackupPlan.model_validate(PLAN)
-    backups = [backup(0, missing="k6"), backup(1)]
+    complete = replace(backup(1), ended=1_699_900_000)
+    backups = [replace(backup(0, missing="k6"), ended=1_700_000_000), complete]
     text = metrics_text("knowledge", plan, backups, at=1_700_000_000, succeeded=False)
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert values == {
-        'paisctl_backup_last_success_timestamp_seconds{backup="knowledge"}': "0",
+        'paisctl_backup_last_success_timestamp_seconds{backup="knowledge"}': "1699900000",
         'paisctl_backup_last_run_timestamp_seconds{backup="knowledge"}': "1700000000",
         'paisctl_backup_last_run_ok{backup="knowledge"}': "0",
         'paisctl_backup_bytes{backup="knowledge"}': "0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from paisctl.backup.make import Making, prune
 from paisctl.backup.manifest import backups_in, find
 from paisctl.backup.store import Store, Written
 from paisctl.backup.stored import StoredBackup
-from paisctl.cluster.backup_driver import Kept
+from paisctl.cluster.backup_driver import Kept, Lost, Piece
 from paisctl.errors import HostError, UsageError
 from paisctl.inventory.backups import BackupPlan
 from paisctl.rendering.bundle import BundleBackup
@@ -272,3 +273,27 @@ def test_a_file_that_is_gone_or_shorter_is_found(fleet: Fleet) -> None:
     gone, shorter = stored.verify(fleet.definition().driver([]), lambda *_: None).wrong
     assert "it is not there" in gone
     assert shorter == "m7/all.sql has 3 bytes, not 15"
+
+
+def test_a_file_that_is_as_long_and_another_is_found(fleet: Fleet) -> None:
+    backup = fleet.making().run()
+    (fleet.folder / "nas" / "sql" / backup.stamp / "m7" / "all.sql").write_text("the data of m8\n")
+    stored = StoredBackup(fleet.store, backup)
+    assert stored.verify(fleet.definition().driver([]), lambda *_: None).wrong == [
+        "m7/all.sql is damaged: its content has changed since it was written"
+    ]
+
+
+def test_what_comes_shorter_than_announced_is_no_backup_of_its_device(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making = fleet.making()
+    given = making.driver.pieces
+
+    def announced(device: str, *rest: Any) -> Generator[Piece | Lost]:
+        for piece in given(device, *rest):
+            assert isinstance(piece, Piece)
+            yield replace(piece, size=99 if device == "m7" else None)
+
+    monkeypatch.setattr(making.driver, "pieces", announced)
+    assert making.run().missing == {"m7": "all.sql came with 15 bytes, not 99 as announced"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from paisctl.backup.opening import Ground, run
 from paisctl.backup.store import Store
+from paisctl.backup.stored import Verification
+from paisctl.cli import backup as command
 from paisctl.cluster.claims import Claims
 from paisctl.cluster.place import Place
 from paisctl.errors import HostBusy, HostError
@@ -99,6 +102,22 @@ def test_prometheus_is_told_although_the_connection_broke(fleet: Fleet) -> None:
     outcome = run(ground(fleet, breaking), Watched(), offsite=False)
     assert outcome.backup is None
     assert 'last_run_ok{backup="sql"} 0' in metrics(fleet)
+
+
+def test_a_backup_that_goes_while_it_is_read_is_not_damaged(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp, here = fleet.making().run().stamp, ground(fleet)
+
+    def removed(*_: object) -> Verification:
+        here.store.remove(stamp)
+        return Verification(["k6/all.sql: it is not there"])
+
+    monkeypatch.setattr(command, "definition_of", lambda *_: here.definition)
+    monkeypatch.setattr(command, "open_backup", lambda *_, **__: nullcontext(here))
+    monkeypatch.setattr(command, "verify", removed)
+    with pytest.raises(HostError, match=f"sql {stamp} was removed meanwhile"):
+        command._verify(Mock(), "sql", "latest", offsite=False)
 
 
 def refuses(claims: Claims, who: str) -> None:

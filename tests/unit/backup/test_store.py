@@ -122,6 +122,16 @@ def test_a_backup_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "nas" / STAMP).iterdir()] == ["manifest.json"]
 
 
+def test_all_is_on_the_disk_before_it_has_its_name(tmp_path: Path) -> None:
+    root, log = tmp_path / "nas", tmp_path / "log"
+    (tmp_path / "sync").write_text(f"#!/bin/sh\nls -A {root} >>{log}\n")
+    (tmp_path / "sync").chmod(0o755)
+    store = Store(LocalTransport({"PATH": f"{tmp_path}:/usr/bin:/bin"}), "nas", str(root))
+    partial = store.begin(STAMP, "ours")
+    store.finish(STAMP)
+    assert log.read_text().split() == [partial, STAMP]
+
+
 def test_two_that_begin_in_the_same_second_do_not_mix(tmp_path: Path) -> None:
     store_at(tmp_path).begin(STAMP, "ours")
     with pytest.raises(HostError, match="cannot be used"):
