@@ -222,6 +222,13 @@ def parse_snapshots(result: Any) -> list[SnapshotInfo]:
     return [parse_snapshot(each) for each in result]
 
 
+def parse_running_snapshots(result: Any) -> dict[str, int]:
+    """How many snapshots of each collection a node makes right now ("CollectionSnapshotTelemetry")."""
+    told = _Fields(result, "GET /telemetry").inside("collections")
+    snapshots = told.all("snapshots") if told.value.get("snapshots") else []
+    return {each.text("id"): each.number("running_snapshots", 0) for each in snapshots}
+
+
 def address(uri: str) -> str:
     """A peer's address so that it compares: Qdrant shows `http://k6:6335/` for `http://k6:6335`."""
     return uri.rstrip("/").lower()

@@ -241,11 +241,26 @@ SNAPSHOT = record(
     },
 )
 
+TELEMETRY = record(
+    {
+        "id": STRING,
+        "collections": record(
+            {"number_of_collections": NATURAL},
+            {
+                "snapshots": nullable(
+                    array(record({"id": STRING}, {"running_snapshots": nullable(NATURAL)}))
+                )
+            },
+        ),
+    }
+)
+
 # The `result` of each operation that the stand-in has, by method and path.
 RESULTS: dict[str, Schema] = {
     "GET /cluster": CLUSTER,
     "POST /cluster/recover": BOOLEAN,
     "DELETE /cluster/peer/{}": BOOLEAN,
+    "GET /telemetry": TELEMETRY,
     "GET /aliases": ALIASES,
     "POST /collections/aliases": BOOLEAN,
     "GET /collections": COLLECTIONS,

@@ -106,6 +106,7 @@ def take_and_restore_snapshots(ask: Checked, node: StandinNode) -> None:
     ask(node, "PUT", f"{root}/recover", {"location": location, "priority": "snapshot"})
     ask(node, "PUT", f"{root}/recover", {"location": "file:///etc/passwd"}, status=403)
     ask(node, "POST", f"{root}?wait=false", status=202)
+    ask(node, "GET", "/telemetry?details_level=2")
     ask(node, "DELETE", f"{root}/{snapshot['name']}")
     ask(node, "GET", "/collections/missing/snapshots", status=404)
 

@@ -22,6 +22,7 @@ def rest_router(node: Node) -> Router:
     router.add("GET", "/livez", api.healthz)
     router.add("GET", "/readyz", api.readyz)
     for method, pattern, answer in (
+        ("GET", "/telemetry", api.telemetry),
         ("GET", "/collections", api.collections),
         ("GET", "/collections/{name}", api.collection),
         ("PUT", "/collections/{name}", api.create_collection),
@@ -55,6 +56,16 @@ class _Api:
         if readiness is None or readiness.check():
             return text_response("all shards are ready")
         return text_response("some shards are not ready", 503)
+
+    def telemetry(self, request: Request) -> object:
+        """Which snapshots are being made (Qdrant's telemetry_ops/collections_telemetry.rs), and no more."""
+        told: dict[str, object] = {
+            "number_of_collections": len(self._node.metadata.document["collections"])
+        }
+        if int(request.query.get("details_level", "0")) > 1:
+            making = self._node.snapshots.creating
+            told["snapshots"] = [{"id": k, "running_snapshots": n} for k, n in making.items()]
+        return {"id": str(self._node.metadata.peer_id), "collections": told}
 
     def collections(self, _request: Request) -> object:
         names = sorted(self._node.metadata.document["collections"])

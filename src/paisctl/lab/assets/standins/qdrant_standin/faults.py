@@ -9,6 +9,7 @@ it into the volume of a node that runs. Removing it ends all faults. The switche
 - `recovery_seconds`: how long a transfer to this node takes at least.
 - `dead_replicas`: `true`: this node's replicas are Dead, where another is active, and stay so.
 - `consensus_stopped`: a message: the consensus thread has ended with that error.
+- `snapshot_seconds`: how long making a snapshot takes at least.
 - `wrong_checksum`: `true`: snapshots made now get a checksum that is not theirs.
 - `recovery_forgets`: `true`: replicas of this node that are not in a snapshot stay in the state of a
   recovery when it takes one, as before Qdrant's pull request 8179 (1.17.1).

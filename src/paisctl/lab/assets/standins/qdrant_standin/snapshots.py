@@ -59,13 +59,15 @@ class Snapshots:
         moment = datetime.now(UTC).strftime("%Y-%m-%d-%H-%M-%S")
         file = f"{name}-{self._metadata.peer_id}-{moment}.snapshot"
         temporary = self._new_file()
-        with counted(self.creating, name), tarfile.open(temporary, "w") as archive:
-            for shard_id, shard in self._shards.of(name).items():
-                _add(archive, f"{shard_id}/{POINTS_FILE}", serialized(shard.export(0)))
-                _add_sparse(archive, f"{shard_id}/{LOG_FILE}", LOG_HEAD, LOG_SIZE)
-            _add(archive, VERSION_FILE, self._version)
-            _add(archive, CONFIG_FILE, json.dumps({k: collection[k] for k in CONFIGURATION}))  # type: ignore[literal-required]
-        return self._kept(name, file, temporary)
+        with counted(self.creating, name):
+            time.sleep(self._faults.get("snapshot_seconds", 0))
+            with tarfile.open(temporary, "w") as archive:
+                for shard_id, shard in self._shards.of(name).items():
+                    _add(archive, f"{shard_id}/{POINTS_FILE}", serialized(shard.export(0)))
+                    _add_sparse(archive, f"{shard_id}/{LOG_FILE}", LOG_HEAD, LOG_SIZE)
+                _add(archive, VERSION_FILE, self._version)
+                _add(archive, CONFIG_FILE, json.dumps({k: collection[k] for k in CONFIGURATION}))  # type: ignore[literal-required]
+            return self._kept(name, file, temporary)
 
     def listed(self, name: str) -> list[dict[str, Any]]:
         """The snapshots of a collection, described."""
