@@ -98,6 +98,7 @@ def test_one_that_was_asked_for_before_a_crash_is_not_made_again(running: Lab, a
     assert is_being_made(running)
     again = MemoryJournal(journal.values)
     snapshots.take_all(running.nodes, again, running.say)
+    eventually(lambda: not is_being_made(running))
     [only] = snapshots.listed(api, "documents")
     assert again.get(snapshots.KEY)["k6"]["documents"]["name"] == only.name
 
