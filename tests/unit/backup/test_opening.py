@@ -9,13 +9,16 @@ from unittest.mock import Mock
 
 import pytest
 
+from paisctl import pipeline
+from paisctl.backup import opening
 from paisctl.backup.opening import Ground, run
 from paisctl.backup.store import Store
 from paisctl.backup.stored import Verification
 from paisctl.cli import backup as command
+from paisctl.cli import restore as bring_back
 from paisctl.cluster.claims import Claims
 from paisctl.cluster.place import Place
-from paisctl.errors import HostBusy, HostError
+from paisctl.errors import HostBusy, HostError, PaisctlError
 from paisctl.observed import HostFacts, HostState
 from paisctl.secrets import Vault
 from paisctl.targets import Target
@@ -131,6 +134,38 @@ def test_one_at_a_time_writes_into_a_store(fleet: Fleet) -> None:
         assert (fleet.folder / "nas" / "sql").stat().st_mode & 0o777 == 0o700
         assert not (fleet.folder / "nas" / "owned").exists()  # where login may not write
         assert run(ground(fleet), Watched(), offsite=False).succeeded
+
+
+def test_nothing_is_restored_while_the_store_is_in_use(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet.making().run()
+    here = ground(fleet)
+    monkeypatch.setattr(bring_back, "desired_of", Mock())
+    monkeypatch.setattr(bring_back, "definition_of", lambda *_: here.definition)
+    monkeypatch.setattr(bring_back, "open_backup", lambda *_, **__: nullcontext(here))
+    (fleet.folder / "k6" / "database").write_text("spoilt")
+    with ground(fleet).claim_store():
+        with pytest.raises(HostBusy, match="sql is being backed up or restored by "):
+            bring_back.restore(Mock(), "sql", when="latest", confirm=["all.sql"])
+        bring_back.restore(Mock(), "sql", when="latest", dry_run=True)  # it only looks
+    assert "dry run: nothing was changed" in capsys.readouterr().out
+    assert (fleet.folder / "k6" / "database").read_text() == "spoilt"
+    bring_back.restore(Mock(), "sql", when="latest", confirm=["all.sql"])
+    assert (fleet.folder / "k6" / "database").read_text() == "the data of k6\n"
+
+
+@pytest.mark.parametrize("offsite", [False, True])
+def test_secrets_of_restic_are_needed_only_where_it_runs(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, offsite: bool
+) -> None:
+    repository = {"repository": "b2:bucket", "password": {"secret": "restic"}}
+    definition = fleet.definition(offsite=repository)
+    monkeypatch.setattr(pipeline, "open_vault", lambda *_: Vault({}, ""))
+    monkeypatch.setattr(opening, "open_ground", lambda *_, **__: nullcontext())
+    needs = pytest.raises(PaisctlError, match="restic") if offsite else nullcontext()
+    with needs, command.open_backup(Mock(), definition, offsite=offsite):
+        pass
 
 
 def test_a_restore_is_beside_no_other_and_no_rollout(fleet: Fleet) -> None:
