@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +93,8 @@ def lint(paths: Sequence[Path], shipped: Path | None = None) -> Diagnostics:
         return invalid.diagnostics
 
 
-def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
-    """The secrets that some devices need.
+def open_vault(desired: Desired, devices: Iterable[str], stacks: Collection[str] = ()) -> Vault:
+    """The secrets that some devices need, or some stacks there; none means all of them.
 
     Raises:
         PaisctlError: one of them has no value yet.
@@ -104,6 +104,7 @@ def open_vault(desired: Desired, devices: Iterable[str]) -> Vault:
         name
         for device in devices
         for stack in desired.hosts[device].stacks.values()
+        if not stacks or stack.name in stacks
         for file in stack.files.values()
         for name in names_in(file.content)
     }

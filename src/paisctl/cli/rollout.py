@@ -75,6 +75,7 @@ PutBack = Annotated[
         show_default=False,
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="With status: print it as JSON.")]
 
 
 def rollout(
@@ -89,6 +90,7 @@ def rollout(
     accept_downtime: AcceptDowntime = None,
     rebuild_node: RebuildNode = None,
     put_back: PutBack = None,
+    as_json: Json = False,
     yes: Yes = False,
 ) -> None:
     """Change the members of a stack one after the other, each one only when all others are whole.
@@ -108,7 +110,15 @@ def rollout(
     """
     accepted = tuple(accept_downtime or ())
     wishes = Wishes(
-        to, dry_run, no_snapshot, replicate_first, accepted, rebuild_node, put_back, yes
+        to,
+        dry_run,
+        no_snapshot,
+        replicate_first,
+        accepted,
+        rebuild_node,
+        put_back,
+        as_json,
+        yes,
     )
     wishes.check(step)
     _take(context, name, step, wishes)
@@ -121,7 +131,7 @@ def _take(context: typer.Context, name: str | None, step: Step, wishes: Wishes) 
     elif name in set(Step):
         raise UsageError(f"`{name}` of which rollout?", f"paisctl rollout NAME {name}")
     elif step is Step.STATUS:
-        rollout_status.show_status(context, name)
+        rollout_status.show_status(context, name, as_json=wishes.as_json)
     elif step is Step.RESUME:
         steps.resume(context, name, wishes)
     elif step is Step.ABORT:

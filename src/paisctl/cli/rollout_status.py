@@ -26,18 +26,22 @@ def show_all(context: typer.Context) -> None:
     typer.echo(view.as_list(fleet.inventory.rollouts, devices), nl=False)
 
 
-def show_status(context: typer.Context, name: str) -> None:
+def show_status(context: typer.Context, name: str, *, as_json: bool) -> None:
     from paisctl.cluster.claims import holder
     from paisctl.rollout.memory import behind
     from paisctl.views import rollout as view
 
     with opened(desired_of(context), name) as (scene, _):
-        typer.echo(view.status(scene.record, name, holder(scene.places, name)), nl=False)
-        if scene.record and not scene.record.is_open:
-            for place in behind(scene.places, scene.record):
-                typer.echo(f"{place.device} was away then, and takes it to go on")
-                typer.echo(f"next: paisctl rollout {name} abort   # tells it, and changes nothing")
-        for device, problem in scene.opened.away.items():
+        record, who, away = scene.record, holder(scene.places, name), scene.opened.away
+        late = [place.device for place in behind(scene.places, record)]
+        if as_json:
+            typer.echo(view.status_as_json(record, name, who, late, away), nl=False)
+            return
+        typer.echo(view.status(record, name, who), nl=False)
+        for device in late:
+            typer.echo(f"{device} was away then, and takes it to go on")
+            typer.echo(f"next: paisctl rollout {name} abort   # tells it, and changes nothing")
+        for device, problem in away.items():
             typer.echo(f"? {device}  {problem}", err=True)
 
 
@@ -46,7 +50,8 @@ def told_that_it_ended(scene: Scene) -> bool:
     from paisctl.rollout.memory import behind, remember
 
     record = scene.record
-    if record is None or record.is_open or not (places := behind(scene.places, record)):
+    places = behind(scene.places, record)
+    if record is None or not places:
         return False
     with claimed(scene):
         refuse_moved(scene)

@@ -59,6 +59,7 @@ class Wishes:
     accept_downtime: tuple[str, ...]
     rebuild: str | None
     put_back: str | None
+    as_json: bool
     yes: bool
 
     def check(self, step: Step) -> None:
@@ -76,6 +77,7 @@ class Wishes:
             "--accept-downtime": (self.accept_downtime, begins),
             "--rebuild-node": (self.rebuild, step is Step.RESUME),
             "--put-back": (self.put_back, step is Step.ABORT),
+            "--json": (self.as_json, step is Step.STATUS),
         }
         for option, (value, is_possible) in given.items():
             if value and not is_possible:
@@ -91,7 +93,7 @@ def opened(desired: Desired, name: str) -> Iterator[tuple[Scene, Vault]]:
     from paisctl.views.progress import watch_probes
 
     definition = define(desired.fleet, desired.graph, name)
-    vault = pipeline.open_vault(desired, definition.devices)
+    vault = pipeline.open_vault(desired, definition.devices, [definition.stack])
     with ExitStack() as open_hosts:
         with watch_probes() as listener:
             scene = open_hosts.enter_context(

@@ -26,12 +26,18 @@ def recall(places: Sequence[Place], name: str) -> Record | None:
     return max(records.values(), key=lambda each: (each.number, each.sequence), default=None)
 
 
-def behind(places: Sequence[Place], record: Record) -> list[Place]:
+def behind(places: Sequence[Place], record: Record | None) -> list[Place]:
     """The hosts that take a rollout to go on which has ended: they were away then.
+
+    Args:
+        places: the hosts.
+        record: the newest one; nobody is behind one that goes on.
 
     Raises:
         HostError: a host could not be asked.
     """
+    if record is None or record.is_open:
+        return []
     records, _ = _read_all(places, record.name)
     old = {device for device, each in records.items() if each.is_open and each != record}
     return [place for place in places if place.device in old]

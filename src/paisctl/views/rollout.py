@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
@@ -13,6 +14,7 @@ from paisctl.rollout.engine import Trouble
 from paisctl.rollout.record import Phase, Progress, Record
 from paisctl.rollout.scene import Scene
 from paisctl.views.console import plural, render
+from paisctl.views.json import FORMAT, dump
 from paisctl.views.table import table
 
 _PROGRESS = {
@@ -119,6 +121,50 @@ def _status(record: Record | None, name: str, holder: str) -> Iterator[Text]:
             yield Text(f"{holder} works on it")
         else:
             yield Text(f"next: paisctl rollout {name} resume, or paisctl rollout {name} abort")
+
+
+def status_as_json(
+    record: Record | None,
+    name: str,
+    holder: str,
+    behind: Sequence[str],
+    away: Mapping[str, str],
+) -> str:
+    """How far a rollout is, as one JSON document with a line end.
+
+    Args:
+        record: None when it was never rolled.
+        name: the rollout.
+        holder: who works on it.
+        behind: hosts that take it to go on, though it has ended.
+        away: hosts that could not be asked, and why.
+    """
+    document = {
+        "format": FORMAT,
+        "rollout": name,
+        "working": holder or None,
+        "last": record and _json(record),
+        "behind": list(behind),
+        "unread": [{"device": device, "problem": why} for device, why in away.items()],
+    }
+    return dump(document)
+
+
+def _json(record: Record) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "stack": record.stack,
+        "target": record.task.target,
+        "restart": record.task.is_restart,
+        "who": record.who,
+        "began": record.started,
+        "progress": str(record.progress),
+        "problem": record.problem or None,
+        "members": [
+            {"device": device, "phase": str(phase), "before": record.before.get(device)}
+            for device, phase in record.members.items()
+        ],
+    }
 
 
 def ending(record: Record, trouble: Trouble | None) -> str:

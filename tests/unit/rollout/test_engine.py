@@ -464,6 +464,19 @@ def test_a_driver_that_fails_to_prepare_leaves_all_members_alone(world: World) -
     assert trouble == Trouble("no space for a snapshot on a")
 
 
+def test_what_was_prepared_needs_no_room_any_more(world: World) -> None:
+    assert begin().still_to_do == begin().task
+    world.broken = {"c"}
+    stopped(world)
+    assert world.stored is not None
+    assert world.stored.is_prepared
+    assert world.stored.still_to_do == replace(world.stored.task, takes_snapshots=False)
+    world.crash_at = 1  # it dies while it prepares
+    with pytest.raises(Crash):
+        engine(world, begin()).run()
+    assert not world.stored.is_prepared
+
+
 def test_an_interrupt_is_remembered_as_one(world: World) -> None:
     def interrupted(*_: object, **__: object) -> Failure | None:
         raise KeyboardInterrupt

@@ -16,6 +16,7 @@ from paisctl.cluster.claims import Claims, holder
 from paisctl.cluster.driver import Task
 from paisctl.cluster.place import Place
 from paisctl.errors import HostBusy, HostError, UnexpectedAnswer
+from paisctl.hostside import assignments, script
 from paisctl.rollout.memory import behind, recall, remember
 from paisctl.rollout.record import Phase, Progress, Record, parse_record
 from paisctl.targets import Target
@@ -117,6 +118,27 @@ def until_free(places: list[Place]) -> None:
     while claim_files(places):
         assert time.monotonic() < deadline, claim_files(places)
         time.sleep(0.05)
+
+
+def test_a_claim_ends_when_who_holds_it_says_nothing_any_more(tmp_path: Path) -> None:
+    """As with a laptop that was closed: its connection stands."""
+    values = {"ROOT": tmp_path, "FOLDER": "rollouts", "NAME": "knowledge", "RUN": "f00"}
+    program = assignments(HOLDER='"me"', **{name: str(each) for name, each in values.items()})
+    hurried = script("claim.sh").replace("BEAT=5", "BEAT=1").replace("PATIENCE=60", "PATIENCE=2")
+    claim_file = tmp_path / "rollouts/knowledge.claim"
+    with subprocess.Popen(
+        ["sh", "-c", program + hurried], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "@paisctl held\n"
+        for _ in range(5):
+            time.sleep(1)
+            process.stdin.write("here\n")
+            process.stdin.flush()
+        assert claim_file.exists()
+        assert process.wait(timeout=15) == -signal.SIGKILL
+        assert not list(claim_file.parent.iterdir())
 
 
 def test_who_has_it_is_told_as_written(places: list[Place]) -> None:
