@@ -18,7 +18,7 @@ from paisctl.backup.store import Store
 from paisctl.cluster.backup_driver import BackupDriver
 from paisctl.cluster.claims import Claims, ourselves
 from paisctl.cluster.member import HostMember
-from paisctl.cluster.opening import open_members
+from paisctl.cluster.opening import Opened, open_members
 from paisctl.cluster.place import Place, place_of
 from paisctl.desired import HostSpec
 from paisctl.errors import HostError, PaisctlError, UsageError
@@ -154,33 +154,34 @@ def open_ground(
         raise UsageError(f"paisctl does not connect to {undeployed[0]}: it has `deploy: false`")
     targets = build_targets(fleet, hosts, devices)
     with open_members(instances, targets, vault, listener) as opened:
-        transport, host = opened.targets[at].transport, opened.states[at]
-        _reach_store(transport, host)
-        rollouts = [
-            name
-            for name, each in fleet.inventory.rollouts.items()
-            if each.stack == definition.settings.stack
-        ]
-        yield Ground(
-            definition,
-            [member for each in instances if (member := opened.member(each))],
-            {device: why for device, why in opened.away.items() if device in definition.devices},
-            Store(transport, at, definition.path),
-            host,
-            transport,
-            vault,
-            rollouts,
-            {
-                name: d
-                for d, state in opened.states.items()
-                for name in state.open_rollouts
-                if name in rollouts
-            },
-            {
-                device: place_of(opened.targets[device], state)
-                for device, state in opened.states.items()
-            },
-        )
+        _reach_store(opened.targets[at].transport, opened.states[at])
+        yield _ground(fleet, definition, vault, opened)
+
+
+def _ground(fleet: Fleet, definition: Definition, vault: Vault, opened: Opened) -> Ground:
+    """What is there of hosts that were read."""
+    stack, at = definition.settings.stack, definition.settings.store.device
+    rollouts = [name for name, each in fleet.inventory.rollouts.items() if each.stack == stack]
+    return Ground(
+        definition,
+        [member for each in definition.instances if (member := opened.member(each))],
+        {device: why for device, why in opened.away.items() if device in definition.devices},
+        Store(opened.targets[at].transport, at, definition.path),
+        opened.states[at],
+        opened.targets[at].transport,
+        vault,
+        rollouts,
+        {
+            name: device
+            for device, state in opened.states.items()
+            for name in state.open_rollouts
+            if name in rollouts
+        },
+        {
+            device: place_of(opened.targets[device], state)
+            for device, state in opened.states.items()
+        },
+    )
 
 
 def _reach_store(transport: Transport, host: HostState) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,9 +92,7 @@ def restore(
     if (definition := definition_of(desired, name)) is None:
         return
     only = tuple(dict.fromkeys(collection or ()))
-    with open_backup(desired, definition) as ground, ExitStack() as held:
-        for claims in () if dry_run else (ground.claim_store(), *ground.claim_data()):
-            held.enter_context(claims)
+    with open_backup(desired, definition) as ground, _alone(ground, needed=not dry_run):
         stored = StoredBackup(ground.store, find(ground.backups, when))
         _refuse(name, _obstacles(ground, stored, only))
         replacements = ground.driver.replacements(stored, only)
@@ -104,6 +102,15 @@ def restore(
             return
         _agree(ground, stored, replacements, confirm or ())
         _carry_out(ground, stored, replacements, accept_loss or ())
+
+
+@contextmanager
+def _alone(ground: Ground, *, needed: bool) -> Iterator[None]:
+    """See that nobody else works on this backup, or on the data, from the first look on."""
+    with ExitStack() as held:
+        for claims in (ground.claim_store(), *ground.claim_data()) if needed else ():
+            held.enter_context(claims)
+        yield
 
 
 def _agree(
