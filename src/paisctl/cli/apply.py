@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,7 @@ from paisctl.cli.context import (
     IgnoreDrift,
     On,
     OnlyDrift,
+    Part,
     SkipTailnet,
     Stacks,
     choose_scope,
@@ -35,7 +35,7 @@ from paisctl.cli.saved import apply_saved, named_plan
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from paisctl.reconcile import Scope
+    pass
 
 Targets = Annotated[
     list[str] | None,
@@ -92,29 +92,6 @@ def apply(
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
     part = Part(targets, on, stack, scope, skip_tailnet)
     _apply(context, file, part, how, diff=diff, replan_moved=replan_moved)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What of the inventory is meant."""
-
-    names: list[str] | None
-    on: str | None
-    stacks: list[str] | None
-    scope: Scope
-    skip_tailnet: bool
-
-    @property
-    def has_policy(self) -> bool:
-        """Whether the access policy is part of it, as it is of a whole fleet."""
-        return not (self.names or self.on or self.stacks or self.skip_tailnet)
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether an option takes only some of it."""
-        from paisctl.reconcile import Scope
-
-        return bool(self.on or self.stacks or self.skip_tailnet or self.scope is not Scope.ALL)
 
 
 def _apply(

@@ -125,3 +125,26 @@ def choose_scope(*, ignore_drift: bool, only_drift: bool) -> Scope:
     if ignore_drift:
         return Scope.PENDING
     return Scope.DRIFT if only_drift else Scope.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of the inventory is meant."""
+
+    names: list[str] | None
+    on: str | None
+    stacks: list[str] | None
+    scope: Scope
+    skip_tailnet: bool
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether the access policy is part of it, as it is of a whole fleet."""
+        return not (self.names or self.on or self.stacks or self.skip_tailnet)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether an option takes only some of it."""
+        from paisctl.reconcile import Scope
+
+        return bool(self.on or self.stacks or self.skip_tailnet or self.scope is not Scope.ALL)

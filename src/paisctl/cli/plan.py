@@ -15,12 +15,13 @@ from paisctl.cli.context import (
     IgnoreDrift,
     On,
     OnlyDrift,
+    Part,
     SkipTailnet,
     Stacks,
     choose_scope,
     desired_of,
 )
-from paisctl.cli.plan_format import Json, Output, as_text, format_of
+from paisctl.cli.plan_format import Format, Json, Output, as_text, format_of
 
 if TYPE_CHECKING:
     from paisctl.inventory.load import Fleet
@@ -83,26 +84,35 @@ def plan(
       paisctl plan -o plan.json        # then: paisctl apply plan.json
       paisctl plan --base main --format markdown
     """
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
-    from paisctl.cli.policy import PolicyQuestion
-    from paisctl.views.progress import watch_probes
-
     form = format_of(output, as_json=as_json)
     if base is not None:
         against.refuse(out=out is not None, ignore_drift=ignore_drift, only_drift=only_drift)
         wanted = against.Wanted(devices, on, stack, diffs=diff, policy=not skip_tailnet)
         raise typer.Exit(against.show(context, base, wanted, form, detailed=detailed_exitcode))
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
+    part = Part(devices, on, stack, scope, skip_tailnet)
+    found = _plan_hosts(context, part, form, out, diff=diff)
+    raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))
+
+
+def _plan_hosts(
+    context: typer.Context, part: Part, form: Format, out: Path | None, *, diff: bool
+) -> Plan:
+    """Read the hosts, show the plan, and save it if that is wanted."""
+    from paisctl import pipeline
+    from paisctl.cli.choose import choose
+    from paisctl.cli.policy import PolicyQuestion
+    from paisctl.views.progress import watch_probes
+
     _require_writable(out)
     desired = desired_of(context)
-    chosen, stacks = choose(desired, devices, on, stack)
-    policy = PolicyQuestion(desired, is_wanted=not (devices or on or stacks or skip_tailnet))
+    chosen, stacks = choose(desired, part.names, part.on, part.stacks)
+    policy = PolicyQuestion(desired, is_wanted=part.has_policy)
     with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
-        found = policy.added_to(session.plan(stacks, scope), scope)
+        found = policy.added_to(session.plan(stacks, part.scope), part.scope)
     typer.echo(as_text(found, form, show_diffs=diff), nl=False)
-    _save(out, found, session, desired.fleet, stacks, scope)
-    raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))
+    _save(out, found, session, desired.fleet, stacks, part.scope)
+    return found
 
 
 def _require_writable(out: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from paisctl.desired import HostSpec, StackSpec
 from paisctl.manifest import Manifest, NewerManifest, UnusableManifest, parse_manifest
@@ -16,6 +16,7 @@ from paisctl.plan import (
     Disruption,
     HostPlan,
     Plan,
+    Refusal,
     StackPlan,
 )
 from paisctl.reconcile.adoption import Adoption, unadoptable
@@ -80,11 +81,7 @@ def reconcile_host(
         for stack in in_order(spec.stacks)
         if not chosen or stack.name in chosen
     ]
-    refused = {
-        each.spec.name: refusal
-        for each in wanted
-        if (refusal := unadoptable(each, adoption) if adoption else foreign_project(each))
-    }
+    refused = _refused(wanted, adoption)
     planned = [plan_stack(each, scope) for each in wanted if each.spec.name not in refused]
     plans = [each.plan for each in planned]
     if scope.covers(Cause.PENDING):
@@ -95,6 +92,15 @@ def reconcile_host(
     notes = (*state.notes, *(note for each in planned for note in each.notes))
     changing = tuple(plan for plan in plans if plan.changes)
     return HostPlan(spec.device, changing, notes, refused=tuple(refused.values()))
+
+
+def _refused(wanted: Sequence[Comparison], adoption: Adoption | None) -> dict[str, Refusal]:
+    """The stacks that are not ours to change, by name."""
+    return {
+        each.spec.name: refusal
+        for each in wanted
+        if (refusal := unadoptable(each, adoption) if adoption else foreign_project(each))
+    }
 
 
 def _unusable(error: UnusableManifest, spec: HostSpec, state: HostState) -> HostPlan:

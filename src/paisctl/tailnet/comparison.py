@@ -42,19 +42,14 @@ def plan_policy(
     try:
         before = read(live.text)
     except BadPolicy as bad:
-        in_force = "look at it with `paisctl acl pull`, and mend it in the admin console"
-        hint = in_force if live.etag else ""  # a file has none
-        return PolicyPlan(problem=f"{called}: {bad.message}", hint=hint, etag=live.etag)
+        return _unreadable(bad, live, called)
     stamp, wanted = stamp_of(live.text), derived.policy
     is_ours = stamp == digest(before)
     notes = () if is_ours or is_same(before, wanted) else (_origin(called, stamp),)
     if is_same(before, wanted):
         return PolicyPlan(notes=notes, etag=live.etag)
     cause = _cause(stamp, is_ours=is_ours, wanted=digest(wanted))
-    was = was or derived
-    access = compare(before, wanted, was.world, derived.world)
-    gains, _ = AccessWords(derived).of(access)
-    _, losses = AccessWords(was).of(access)
+    gains, losses = _access(before, derived, was or derived)
     return PolicyPlan(
         changes=tuple(_changes(fleet, before, derived, cause)),
         gains=gains,
@@ -64,6 +59,22 @@ def plan_policy(
         before=live.text,
         etag=live.etag,
     )
+
+
+def _access(
+    before: Policy, derived: Derived, was: Derived
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Who gains and who loses what, each in the words of the inventory that gives it."""
+    access = compare(before, derived.policy, was.world, derived.world)
+    gains, _ = AccessWords(derived).of(access)
+    _, losses = AccessWords(was).of(access)
+    return gains, losses
+
+
+def _unreadable(bad: BadPolicy, live: LivePolicy, called: str) -> PolicyPlan:
+    in_force = "look at it with `paisctl acl pull`, and mend it in the admin console"
+    hint = in_force if live.etag else ""  # a file has none
+    return PolicyPlan(problem=f"{called}: {bad.message}", hint=hint, etag=live.etag)
 
 
 def is_same(one: Policy, other: Policy) -> bool:
