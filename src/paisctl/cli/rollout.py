@@ -110,15 +110,7 @@ def rollout(
     """
     accepted = tuple(accept_downtime or ())
     wishes = Wishes(
-        to,
-        dry_run,
-        no_snapshot,
-        replicate_first,
-        accepted,
-        rebuild_node,
-        put_back,
-        as_json,
-        yes,
+        to, dry_run, no_snapshot, replicate_first, accepted, rebuild_node, put_back, as_json, yes
     )
     wishes.check(step)
     _take(context, name, step, wishes)
