@@ -103,9 +103,9 @@ def rebuilt(record: Record, device: str) -> Record:
     """
     from paisctl.rollout.record import Phase
 
-    if record.begun == [device]:
+    if device in record.begun:
         return record
-    if not record.begun and record.members.get(device) is Phase.DONE:
+    if record.members.get(device) is Phase.DONE:
         return record.with_phase(device, Phase.CHANGING)
     at = record.begun[0] if record.begun else "no member"
     raise UsageError(

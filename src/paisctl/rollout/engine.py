@@ -98,7 +98,7 @@ class Engine:
             self._write(progress=Progress.RUNNING, problem="")
             self._show_done()
             self._prepare()
-            while remaining := self._in_order():
+            while remaining := self._in_order(rebuild):
                 self._step(remaining[0], rebuild=remaining[0] in (rebuild, self.record.rebuilding))
                 if len(remaining) > 1:
                     self._settle()
@@ -144,9 +144,13 @@ class Engine:
         if not self.record.is_prepared:
             self._write(is_prepared=True)
 
-    def _in_order(self) -> list[str]:
-        """The members that remain, the next one first: one that was begun comes before all others."""
-        begun = self.record.begun
+    def _in_order(self, rebuild: str) -> list[str]:
+        """The members that remain, the next one first: one that was begun comes before all others.
+
+        One that is to be rebuilt comes before it: its gates may wait for that.
+        """
+        first = (rebuild, self.record.rebuilding)
+        begun = sorted(self.record.begun, key=lambda device: device not in first)
         waiting = [device for device in self.record.remaining if device not in begun]
         if begun or self.definition.settings.order == "inventory":
             return begun + waiting

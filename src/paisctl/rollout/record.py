@@ -85,7 +85,10 @@ class Record:
 
     @property
     def begun(self) -> list[str]:
-        """The members that it was at: changed perhaps, but not done. At most one."""
+        """The members that it was at: changed perhaps, but not done.
+
+        One at most, and one that had died after it was done, to be rebuilt.
+        """
         between = (Phase.DRAINING, Phase.CHANGING, Phase.CHECKING)
         return [device for device, phase in self.members.items() if phase in between]
 
