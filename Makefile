@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Where it is set, every start of paisctl would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo demo-down test test-fast check format golden bench docs lock
 
