@@ -34,8 +34,8 @@ def observe(
         listener(Probing(target.device))
         start = time.monotonic()
         try:
-            with at_host("connect", target.device):
-                target.transport.connect()
+            with at_host("wait for the connection", target.device):
+                target.connect()
             with at_host("read", target.device):
                 state = probe(target, texts=texts, history=history)
         except HostError as error:

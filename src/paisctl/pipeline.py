@@ -23,7 +23,7 @@ from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.proven import derive_proven
 from paisctl.secrets import Vault, load_vault, names_in
 from paisctl.session import Session, open_session
-from paisctl.targets import build_targets
+from paisctl.targets import Connecting, build_targets
 from paisctl.timings import stage
 
 
@@ -57,6 +57,16 @@ def desire(
     diagnostics = Diagnostics()
     with stage("load the inventory"):
         fleet = load(paths, diagnostics, texts)
+    return desire_from(fleet, paths, diagnostics, shipped)
+
+
+def desire_from(
+    fleet: Fleet | None,
+    paths: Sequence[Path],
+    diagnostics: Diagnostics,
+    shipped: Path | None = None,
+) -> Desired:
+    """Check and render an inventory that `load` has made a fleet of; `desire` does both."""
     if fleet is None:
         raise InvalidInput(diagnostics)
     with stage("render"):
@@ -114,7 +124,12 @@ def open_vault(desired: Desired, devices: Iterable[str], stacks: Collection[str]
 
 @contextmanager
 def session(
-    desired: Desired, devices: Sequence[str], listener: Listener, *, texts: bool = False
+    desired: Desired,
+    devices: Sequence[str],
+    listener: Listener,
+    *,
+    texts: bool = False,
+    begun: Mapping[str, Connecting] = MappingProxyType({}),
 ) -> Iterator[Session]:
     """Connect to some devices and read them: what is planned on, applied to and reported of.
 
@@ -123,9 +138,10 @@ def session(
         devices: which of its hosts to read.
         listener: told what happens meanwhile.
         texts: also read the contents of files, for text diffs.
+        begun: the devices that are being connected to already.
     """
     vault = open_vault(desired, devices)
-    targets = build_targets(desired.fleet, desired.hosts, devices)
+    targets = build_targets(desired.fleet, desired.hosts, devices, begun)
     groups = groups_of(desired.fleet)
     with open_session(
         desired.hosts, vault, targets, listener, texts=texts, groups=groups

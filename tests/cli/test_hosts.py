@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
+from paisctl import pipeline
 from paisctl.cli.app import run
 from paisctl.secrets import Vault
+from paisctl.transports.fake import FakeTransport
 from tests.cli.conftest import Session
 from tests.simulated import probe
 from tests.simulated.fleet import SimulatedFleet, rendered
@@ -113,6 +116,38 @@ def test_a_host_that_refuses(session: Session) -> None:
         f"paisctl {options} status",
         f"paisctl {options} status --json",
     )
+
+
+def test_hosts_are_connected_to_while_the_files_are_rendered(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = SimulatedFleet(rendered([Path("inventory/pais.yaml")], fleet)).hosts["box"]
+    is_connected, render = Event(), pipeline.desire_from
+
+    def connect(_: object) -> FakeTransport:
+        is_connected.set()
+        return probe.transport(box)
+
+    def render_later(*arguments: Any) -> pipeline.Desired:
+        assert is_connected.is_set()
+        return render(*arguments)
+
+    monkeypatch.setattr("paisctl.targets.SshTransport", connect)
+    monkeypatch.setattr("paisctl.pipeline.desire_from", render_later)
+    assert run(["plan"]) == 0
+    assert is_connected.is_set()
+
+
+@pytest.mark.parametrize("command", ["plan", "apply --yes", "diff", "status", "prune --yes"])
+def test_no_host_is_connected_to_for_an_inventory_that_is_not_in_order(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    inventory = fleet / "inventory/pais.yaml"
+    inventory.write_text(f"{inventory.read_text()}\nno_such_section: 1\n")
+    attempts: list[object] = []
+    monkeypatch.setattr("paisctl.targets.SshTransport", attempts.append)
+    assert run(command.split()) == 1
+    assert not attempts
 
 
 def test_json_has_what_the_text_has(

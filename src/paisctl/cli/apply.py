@@ -27,7 +27,6 @@ from paisctl.cli.context import (
     SkipTailnet,
     Stacks,
     choose_scope,
-    desired_of,
     seconds_of,
 )
 from paisctl.cli.order import Canary, MaxFailures, MaxParallel, Pause, order_of
@@ -112,28 +111,25 @@ def _apply(
 
 
 def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool) -> None:
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
-    from paisctl.cli.policy import PolicyQuestion
-    from paisctl.provenance import git_revision
-    from paisctl.views import human
-    from paisctl.views.progress import watch_probes
+    from paisctl.cli.reach import reach
 
     while True:  # anew after waiting for others
-        desired = desired_of(context)
-        chosen, stacks = choose(desired, part.names, part.on, part.stacks)
-        policy = PolicyQuestion(desired, is_wanted=part.has_policy)
+        wanted = reach(context, part.names, part.on, part.stacks)
+
+        from paisctl.cli.policy import PolicyQuestion
+        from paisctl.provenance import git_revision
+        from paisctl.views import human
+        from paisctl.views.progress import watch_probes
+
+        fleet = wanted.desired.fleet
+        policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
         with ExitStack() as open_session:
-            with watch_probes() as listener:
-                session = open_session.enter_context(
-                    pipeline.session(desired, chosen, listener, texts=diff)
-                )
-            plan = policy.added_to(session.plan(stacks, part.scope), part.scope)
+            with watch_probes() as heard:
+                session = open_session.enter_context(wanted.open(heard, texts=diff))
+            plan = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
             typer.echo(human.plan(plan, show_diffs=diff), nl=False)
             if not plan:
                 raise typer.Exit(int(not plan.is_whole))
-            pace = how.pace(plan, desired.fleet)
+            pace = how.pace(plan, fleet)
             confirm(APPLY, yes=how.yes)
-            carry_out(
-                session, plan, how, pace, desired.fleet, git_revision(desired.fleet.directory)
-            )
+            carry_out(session, plan, how, pace, fleet, git_revision(fleet.directory))

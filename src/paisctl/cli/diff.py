@@ -54,17 +54,14 @@ def diff(
 def _from_inventory(
     context: typer.Context, names: list[str] | None, on: str | None, stack: list[str] | None
 ) -> Plan:
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
+    from paisctl.cli.reach import reach
+
+    wanted = reach(context, names, on, stack)
+
     from paisctl.views.progress import watch_probes
 
-    desired = pipeline.desire(settings(context).inventory)
-    chosen, stacks = choose(desired, names, on, stack)
-    with (
-        watch_probes() as listener,
-        pipeline.session(desired, chosen, listener, texts=True) as session,
-    ):
-        return session.plan(stacks)
+    with watch_probes() as heard, wanted.open(heard, texts=True) as session:
+        return session.plan(wanted.stacks)
 
 
 def _from_generation(

@@ -19,7 +19,6 @@ from paisctl.cli.context import (
     SkipTailnet,
     Stacks,
     choose_scope,
-    desired_of,
 )
 from paisctl.cli.plan_format import Format, Json, Output, as_text, format_of
 
@@ -99,19 +98,19 @@ def _plan_hosts(
     context: typer.Context, part: Part, form: Format, out: Path | None, *, diff: bool
 ) -> Plan:
     """Read the hosts, show the plan, and save it if that is wanted."""
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
+    from paisctl.cli.reach import reach
+
+    _require_writable(out)
+    wanted = reach(context, part.names, part.on, part.stacks)
+
     from paisctl.cli.policy import PolicyQuestion
     from paisctl.views.progress import watch_probes
 
-    _require_writable(out)
-    desired = desired_of(context)
-    chosen, stacks = choose(desired, part.names, part.on, part.stacks)
-    policy = PolicyQuestion(desired, is_wanted=part.has_policy)
-    with watch_probes() as heard, pipeline.session(desired, chosen, heard, texts=diff) as session:
-        found = policy.added_to(session.plan(stacks, part.scope), part.scope)
+    policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
+    with watch_probes() as heard, wanted.open(heard, texts=diff) as session:
+        found = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
     typer.echo(as_text(found, form, show_diffs=diff), nl=False)
-    _save(out, found, session, desired.fleet, stacks, part.scope)
+    _save(out, found, session, wanted.desired.fleet, wanted.stacks, part.scope)
     return found
 
 

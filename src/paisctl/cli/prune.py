@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paisctl.cli.carry_out import How, Transaction, Wait, Yes, carry_out, confirm
-from paisctl.cli.context import Devices, On, desired_of, seconds_of
+from paisctl.cli.context import Devices, On, seconds_of
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,25 +40,24 @@ def prune(
     Examples:
       paisctl prune nas --stack tesseract
     """
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
+    from paisctl.cli.reach import reach
     from paisctl.provenance import git_revision
     from paisctl.reconcile import Scope
     from paisctl.views import human
     from paisctl.views.progress import watch_probes
 
     how = How(yes, transaction=transaction, wait=seconds_of("--wait", wait), command="prune")
-    desired = desired_of(context)
-    chosen, _ = choose(desired, devices, on, None)
-    with watch_probes() as heard, pipeline.session(desired, chosen, heard) as session:
-        _require(stack or (), session, {*desired.catalog.stacks})
+    wanted = reach(context, devices, on, None)
+    fleet = wanted.desired.fleet
+    with watch_probes() as heard, wanted.open(heard) as session:
+        _require(stack or (), session, {*wanted.desired.catalog.stacks})
         plan = session.plan(stack or (), Scope.ORPHAN)
         typer.echo(human.plan(plan), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
-        pace = how.pace(plan, desired.fleet)
+        pace = how.pace(plan, fleet)
         confirm("Remove these?", yes=yes)
-        carry_out(session, plan, how, pace, desired.fleet, git_revision(desired.fleet.directory))
+        carry_out(session, plan, how, pace, fleet, git_revision(fleet.directory))
 
 
 def _require(stacks: list[str] | tuple[str, ...], session: Session, known: set[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paisctl.cli.context import Devices, On, Stacks, settings
+from paisctl.cli.context import Devices, On, Stacks
 
 
 def status(
@@ -27,16 +27,17 @@ def status(
       paisctl status
       paisctl status --on layer:knowledge --json
     """
-    from paisctl import pipeline
-    from paisctl.cli.choose import choose
+    from paisctl.cli.reach import reach
+
+    wanted = reach(context, devices, on, stack)
+
     from paisctl.status import standings, survey
     from paisctl.views import status as view
     from paisctl.views.progress import watch_probes
 
-    desired = pipeline.desire(settings(context).inventory)
-    chosen, stacks = choose(desired, devices, on, stack)
-    with watch_probes() as listener, pipeline.session(desired, chosen, listener) as session:
-        rows = survey(desired.hosts, session.states, session.plan(stacks), stacks)
+    with watch_probes() as heard, wanted.open(heard) as session:
+        plan = session.plan(wanted.stacks)
+        rows = survey(wanted.desired.hosts, session.states, plan, wanted.stacks)
         hosts = standings(session.states)
     show = view.as_json if as_json else view.as_table
     typer.echo(show(rows, hosts), nl=False)
