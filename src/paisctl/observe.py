@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from paisctl.errors import HostError
 from paisctl.events import Listener, Probed, Probing
 from paisctl.observed import HostState
-from paisctl.probe import probe
-from paisctl.targets import Target
+from paisctl.probe import listen, probe
+from paisctl.targets import Begun, Target
 from paisctl.threads import one_at_a_time, start_thread
 from paisctl.timings import at_host, stage
 
 
 def observe(
-    targets: Sequence[Target], listener: Listener, *, texts: bool = False, history: bool = False
+    targets: Sequence[Target],
+    listener: Listener,
+    *,
+    texts: bool = False,
+    history: bool = False,
+    begun: Mapping[str, Begun] = MappingProxyType({}),
 ) -> dict[str, HostState]:
     """Read hosts; their connections stay open for a later apply.
 
@@ -24,6 +30,7 @@ def observe(
         listener: is told of each host's beginning and end, one event at a time.
         texts: whether to read the files' contents, too, for showing differences.
         history: whether to read the generations and audit logs, too.
+        begun: those that are being read already, by `begin_to_read` with the same `texts`.
 
     Returns:
         Every host by device, in the order of `targets`; one that cannot be read has a `problem`.
@@ -34,10 +41,15 @@ def observe(
         listener(Probing(target.device))
         start = time.monotonic()
         try:
-            with at_host("wait for the connection", target.device):
-                target.connect()
-            with at_host("read", target.device):
-                state = probe(target, texts=texts, history=history)
+            if target.device in begun:
+                probing = begun[target.device].probe.result()
+                with at_host("read", target.device):
+                    state = listen(target, probing)
+            else:
+                with at_host("connect", target.device):
+                    target.transport.connect()
+                with at_host("read", target.device):
+                    state = probe(target, texts=texts, history=history)
         except HostError as error:
             state = HostState(target.device, problem=error.message, hint=error.hint or "")
         listener(Probed(target.device, time.monotonic() - start, state.problem))

@@ -23,7 +23,7 @@ from paisctl.rendering.tailnet.derive import Derived
 from paisctl.rendering.tailnet.proven import derive_proven
 from paisctl.secrets import Vault, load_vault, names_in
 from paisctl.session import Session, open_session
-from paisctl.targets import Connecting, build_targets
+from paisctl.targets import Begun, build_targets
 from paisctl.timings import stage
 
 
@@ -129,7 +129,7 @@ def session(
     listener: Listener,
     *,
     texts: bool = False,
-    begun: Mapping[str, Connecting] = MappingProxyType({}),
+    begun: Mapping[str, Begun] = MappingProxyType({}),
 ) -> Iterator[Session]:
     """Connect to some devices and read them: what is planned on, applied to and reported of.
 
@@ -138,12 +138,12 @@ def session(
         devices: which of its hosts to read.
         listener: told what happens meanwhile.
         texts: also read the contents of files, for text diffs.
-        begun: the devices that are being connected to already.
+        begun: the devices that are being read already.
     """
     vault = open_vault(desired, devices)
     targets = build_targets(desired.fleet, desired.hosts, devices, begun)
     groups = groups_of(desired.fleet)
     with open_session(
-        desired.hosts, vault, targets, listener, texts=texts, groups=groups
+        desired.hosts, vault, targets, listener, texts=texts, groups=groups, begun=begun
     ) as opened:
         yield opened

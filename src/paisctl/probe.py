@@ -9,19 +9,18 @@ from typing import Any
 
 from paisctl.engine import Engine, EngineState, NoEngine
 from paisctl.errors import UnexpectedAnswer
-from paisctl.hostside import COMMAND, assignments, probe_program
+from paisctl.hostside import probe_text
 from paisctl.lease import lease_of
 from paisctl.manifest import UnusableManifest, parse_manifest
 from paisctl.observed import HostFacts, HostState, KeptGeneration
 from paisctl.resources.container import Container
 from paisctl.resources.file import FileState
-from paisctl.targets import Target
+from paisctl.targets import Target, start
 from paisctl.transports import Channel
 
 COMPOSE_FLOOR = (2, 17)
 _DOCUMENT = '{"paisctl":1,'
 _LOW_DISK = 2 * 1024 * 1024  # KiB
-_SUDO = {None: "", True: "yes", False: "no"}
 
 
 def probe(target: Target, *, texts: bool = False, history: bool = False) -> HostState:
@@ -35,28 +34,10 @@ def probe(target: Target, *, texts: bool = False, history: bool = False) -> Host
     Raises:
         HostError: it cannot be reached, or gives an answer that cannot be understood.
     """
-    channel = target.transport.open(COMMAND)
-    program = probe_text(target.root, target.docker, target.docker_sudo, texts, history)
-    channel.write(program.encode("utf-8", "surrogateescape"))
-    return listen(target, channel)
-
-
-def probe_text(
-    root: str,
-    docker: str = "",
-    docker_sudo: bool | None = None,
-    texts: bool = False,
-    history: bool = False,
-) -> str:
-    """The program that reads a host; the arguments are as in `Target` and `probe`."""
-    parameters = assignments(
-        ROOT=root,
-        DOCKER=docker,
-        SUDO=_SUDO[docker_sudo],
-        TEXTS="yes" if texts else "",
-        HISTORY="yes" if history else "",
+    program = probe_text(
+        target.root, target.docker, target.docker_sudo, texts=texts, history=history
     )
-    return parameters + probe_program()
+    return listen(target, start(target.transport, program))
 
 
 def listen(target: Target, channel: Channel) -> HostState:

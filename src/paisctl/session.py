@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from paisctl.desired import HostSpec
 from paisctl.events import HostResult, Listener, Outcome
@@ -23,7 +24,7 @@ from paisctl.reconcile import Adoption, Scope, reconcile, reconcile_host
 from paisctl.reconcile.together import apart, forward_only
 from paisctl.report import Report
 from paisctl.secrets import Vault
-from paisctl.targets import Target
+from paisctl.targets import Begun, Target
 from paisctl.timings import stage
 from paisctl.transaction import has_failed, merged, way_back
 
@@ -156,6 +157,7 @@ def open_session(
     *,
     texts: bool = False,
     groups: Sequence[Group] = (),
+    begun: Mapping[str, Begun] = MappingProxyType({}),
 ) -> Iterator[Session]:
     """Connect to hosts and read them, all at once; close the connections at the end.
 
@@ -166,9 +168,10 @@ def open_session(
         listener: told what happens meanwhile.
         texts: also read the contents of files, for text diffs.
         groups: the stacks whose members no plan restarts together.
+        begun: the hosts that are being read already.
     """
     try:
-        states = observe(targets, listener, texts=texts)
+        states = observe(targets, listener, texts=texts, begun=begun)
         by_device = {target.device: target for target in targets}
         yield Session(hosts, vault, by_device, states, groups)
     finally:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from paisctl.desired import HostSpec
+from paisctl.hostside import COMMAND, probe_text
 from paisctl.inventory.load import Fleet, FleetDevice
 from paisctl.inventory.types import parse_duration
 from paisctl.threads import start_thread
 from paisctl.timings import at_host
-from paisctl.transports import SshSettings, Transport
+from paisctl.transports import Channel, SshSettings, Transport
 from paisctl.transports.ssh import SshTransport
 
 
@@ -26,7 +27,6 @@ class Target:
         images: the image references that its stacks want; empty when it should have no stacks.
         docker: absolute path of docker; empty to look for it.
         docker_sudo: whether docker needs `sudo -n`; None to find out.
-        connected: is done once the transport, which is being connected, is or has failed to.
     """
 
     device: str
@@ -36,18 +36,6 @@ class Target:
     docker: str = ""
     docker_sudo: bool | None = None
     fleet: str = ""
-    connected: Future[None] | None = None
-
-    def connect(self) -> None:
-        """Connect, or wait for what has been begun.
-
-        Raises:
-            HostError: as `Transport.connect` does.
-        """
-        if self.connected is None:
-            self.transport.connect()
-        else:
-            self.connected.result()
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -58,36 +46,61 @@ def build_targets(
     fleet: Fleet,
     hosts: Mapping[str, HostSpec],
     devices: Iterable[str],
-    begun: Mapping[str, Connecting] = MappingProxyType({}),
+    begun: Mapping[str, Begun] = MappingProxyType({}),
 ) -> list[Target]:
-    """A target by SSH for each of some devices; connected to are only those where that has `begun`."""
+    """A target by SSH for each of some devices; connected to are only those that have `begun`."""
     return [_target(fleet, hosts[name], begun.get(name)) for name in devices]
 
 
 @dataclass(frozen=True)
-class Connecting:
-    """A transport that is being connected, and when that is done."""
+class Begun:
+    """A host that is being read already.
+
+    Attributes:
+        transport: the connection to it.
+        probe: the program that reads it, once that runs there; or why it does not.
+    """
 
     transport: Transport
-    connected: Future[None]
+    probe: Future[Channel]
 
 
-def begin_to_connect(fleet: Fleet, devices: Iterable[str]) -> dict[str, Connecting]:
-    """Connect to devices, all at once, while the caller does something else."""
-    return {name: _begin(name, ssh_settings(fleet.devices[name])) for name in devices}
+def begin_to_read(fleet: Fleet, devices: Iterable[str], *, texts: bool = False) -> dict[str, Begun]:
+    """Have hosts read themselves, all at once, while the caller does something else.
+
+    Args:
+        fleet: the inventory, which need not be rendered yet.
+        devices: the hosts.
+        texts: whether to read the files' contents, too, for showing differences.
+    """
+    return {name: _begin(fleet.devices[name], texts=texts) for name in devices}
 
 
-def _begin(device: str, settings: SshSettings) -> Connecting:
-    transport = SshTransport(settings)
+def _begin(fleet_device: FleetDevice, *, texts: bool) -> Begun:
+    device, docker = fleet_device.device, fleet_device.device.docker
+    transport = SshTransport(ssh_settings(fleet_device))
+    program = probe_text(device.root, docker.command or "", docker.sudo, texts=texts)
 
-    def connect(device: str) -> None:
-        with at_host("connect", device):
+    def begin(name: str) -> Channel:
+        with at_host("connect", name):
             transport.connect()
+        return start(transport, program)
 
-    return Connecting(transport, start_thread(connect, device))
+    return Begun(transport, start_thread(begin, fleet_device.name))
 
 
-def _target(fleet: Fleet, host: HostSpec, begun: Connecting | None) -> Target:
+def start(transport: Transport, program: str) -> Channel:
+    """Start a shell program, which the host reads from stdin.
+
+    Raises:
+        HostError: as `Transport.open` does.
+    """
+    channel = transport.open(COMMAND)
+    channel.write(program.encode("utf-8", "surrogateescape"))
+    return channel
+
+
+def _target(fleet: Fleet, host: HostSpec, begun: Begun | None) -> Target:
     fleet_device = fleet.devices[host.device]
     settings = fleet_device.device
     return Target(
@@ -98,7 +111,6 @@ def _target(fleet: Fleet, host: HostSpec, begun: Connecting | None) -> Target:
         docker=settings.docker.command or "",
         docker_sudo=settings.docker.sudo,
         fleet=fleet.inventory.name,
-        connected=begun.connected if begun else None,
     )
 
 

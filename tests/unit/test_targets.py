@@ -1,4 +1,4 @@
-"""Connections that are begun before anybody waits for them."""
+"""Hosts that read themselves before anybody waits for what they say."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import pytest
 
 from paisctl import pipeline
 from paisctl.errors import HostError, HostUnreachable
-from paisctl.targets import Target, begin_to_connect, build_targets
-from paisctl.transports.fake import FakeTransport
-from tests.simulated.fleet import REPOSITORY, rendered
+from paisctl.observe import observe
+from paisctl.observed import HostState
+from paisctl.secrets import Vault
+from paisctl.targets import Begun, begin_to_read, build_targets
+from paisctl.transports.fake import FakeTransport, Reply
+from tests.simulated import probe
+from tests.simulated.fleet import REPOSITORY, SimulatedFleet, rendered
 
 FLEET = REPOSITORY / "tests/cases/plan/fleet"
 PATHS = [FLEET / "inventory.yaml"]
@@ -19,50 +23,54 @@ PATHS = [FLEET / "inventory.yaml"]
 class SlowTransport(FakeTransport):
     """It is connected, or refuses, once `go` is set."""
 
-    def __init__(self, refuses: HostError | None = None) -> None:
-        super().__init__(refuses=refuses)
+    def __init__(self, replies: list[Reply], refuses: HostError | None = None) -> None:
+        super().__init__(replies, refuses)
         self.go = Event()
         self.attempts = 0
 
     def connect(self) -> None:
-        self.attempts += 1
         assert self.go.wait(10)
+        self.attempts += 1
         super().connect()
 
 
-def begun(monkeypatch: pytest.MonkeyPatch, transport: SlowTransport) -> Target:
-    """The fleet's one device, being connected to."""
+@pytest.fixture
+def transport(monkeypatch: pytest.MonkeyPatch) -> SlowTransport:
+    """The way to the fleet's one device, on which all is applied."""
+    wanted, fleet = rendered(PATHS, FLEET), SimulatedFleet(rendered(PATHS, FLEET))
+    vault = Vault({"db_password": "correct horse"}, "key")
+    fleet.apply(fleet.plan(wanted, vault), vault)
+    transport = SlowTransport([probe.reply(fleet.hosts["box"])])
     monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: transport)
-    fleet = pipeline.read_fleet(PATHS)
-    connecting = begin_to_connect(fleet, ["box"])
-    (target,) = build_targets(fleet, rendered(PATHS, FLEET), ["box"], connecting)
-    return target
+    return transport
 
 
-def test_nobody_waits_before_the_connection_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    transport = SlowTransport()
-    target = begun(monkeypatch, transport)  # returns although nothing is connected
+def begin(*, texts: bool = False) -> dict[str, Begun]:
+    return begin_to_read(pipeline.read_fleet(PATHS), ["box"], texts=texts)
+
+
+def read(begun: dict[str, Begun]) -> HostState:
+    targets = build_targets(pipeline.read_fleet(PATHS), rendered(PATHS, FLEET), ["box"], begun)
+    return observe(targets, lambda _: None, begun=begun)["box"]
+
+
+def test_nobody_waits_before_what_a_host_says_is_needed(transport: SlowTransport) -> None:
+    begun = begin(texts=True)  # returns although nothing is connected
     transport.go.set()
-    target.connect()
-    assert (target.transport, transport.attempts) == (transport, 1)
+    assert {each.project for each in read(begun).containers} == {"web", "db"}
+    assert transport.commands == ["sh -s"]  # one execution, begun ahead
+    assert b"TEXTS=yes" in transport.stdins[0]
 
 
-def test_who_needs_it_is_told_why_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    transport = SlowTransport(HostUnreachable("box does not answer"))
-    target = begun(monkeypatch, transport)
+def test_who_needs_it_is_told_why_there_is_nothing(transport: SlowTransport) -> None:
+    transport._refuses = HostUnreachable("box does not answer")
+    begun = begin()
     transport.go.set()
-    with pytest.raises(HostUnreachable, match="box does not answer"):
-        target.connect()
-    assert transport.attempts == 1  # and nobody has waited twice for the same silence
+    assert read(begun).problem == "box does not answer"
+    assert transport.attempts == 1  # nobody has waited twice for the same silence
 
 
-def test_what_was_not_begun_is_connected_to_when_it_is_needed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    transport = SlowTransport()
+def test_what_was_not_begun_is_read_when_it_is_needed(transport: SlowTransport) -> None:
     transport.go.set()
-    monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: transport)
-    (target,) = build_targets(pipeline.read_fleet(PATHS), rendered(PATHS, FLEET), ["box"])
-    assert transport.attempts == 0
-    target.connect()
-    assert transport.attempts == 1
+    assert {each.project for each in read({}).containers} == {"web", "db"}
+    assert transport.commands == ["sh -s"]

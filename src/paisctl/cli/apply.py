@@ -114,7 +114,7 @@ def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool
     from paisctl.cli.reach import reach
 
     while True:  # anew after waiting for others
-        wanted = reach(context, part.names, part.on, part.stacks)
+        wanted = reach(context, part.names, part.on, part.stacks, texts=diff)
 
         from paisctl.cli.policy import PolicyQuestion
         from paisctl.provenance import git_revision
@@ -125,7 +125,7 @@ def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool
         policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
         with ExitStack() as open_session:
             with watch_probes() as heard:
-                session = open_session.enter_context(wanted.open(heard, texts=diff))
+                session = open_session.enter_context(wanted.open(heard))
             plan = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
             typer.echo(human.plan(plan, show_diffs=diff), nl=False)
             if not plan:

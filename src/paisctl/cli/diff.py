@@ -56,11 +56,11 @@ def _from_inventory(
 ) -> Plan:
     from paisctl.cli.reach import reach
 
-    wanted = reach(context, names, on, stack)
+    wanted = reach(context, names, on, stack, texts=True)
 
     from paisctl.views.progress import watch_probes
 
-    with watch_probes() as heard, wanted.open(heard, texts=True) as session:
+    with watch_probes() as heard, wanted.open(heard) as session:
         return session.plan(wanted.stacks)
 
 

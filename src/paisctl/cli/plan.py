@@ -101,13 +101,13 @@ def _plan_hosts(
     from paisctl.cli.reach import reach
 
     _require_writable(out)
-    wanted = reach(context, part.names, part.on, part.stacks)
+    wanted = reach(context, part.names, part.on, part.stacks, texts=diff)
 
     from paisctl.cli.policy import PolicyQuestion
     from paisctl.views.progress import watch_probes
 
     policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
-    with watch_probes() as heard, wanted.open(heard, texts=diff) as session:
+    with watch_probes() as heard, wanted.open(heard) as session:
         found = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
     typer.echo(as_text(found, form, show_diffs=diff), nl=False)
     _save(out, found, session, wanted.desired.fleet, wanted.stacks, part.scope)

@@ -1,4 +1,4 @@
-"""What of the inventory is meant, and its hosts: connected to while the files are rendered."""
+"""What of the inventory is meant, and its hosts: they read themselves while the files are rendered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from paisctl.cli.context import settings
 from paisctl.diagnostics import Diagnostics
 from paisctl.inventory.load import load
 from paisctl.inventory.selection import select
-from paisctl.targets import begin_to_connect
+from paisctl.targets import begin_to_read
 from paisctl.timings import stage
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from paisctl.events import Listener
     from paisctl.pipeline import Desired
     from paisctl.session import Session
-    from paisctl.targets import Connecting
+    from paisctl.targets import Begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,16 @@ class Reach:
     desired: Desired
     devices: list[str]
     stacks: list[str]
-    begun: Mapping[str, Connecting]
+    texts: bool
+    begun: Mapping[str, Begun]
 
-    def open(self, listener: Listener, *, texts: bool = False) -> AbstractContextManager[Session]:
+    def open(self, listener: Listener) -> AbstractContextManager[Session]:
         """Read the devices, as `pipeline.session` does."""
         from paisctl import pipeline
 
-        return pipeline.session(self.desired, self.devices, listener, texts=texts, begun=self.begun)
+        return pipeline.session(
+            self.desired, self.devices, listener, texts=self.texts, begun=self.begun
+        )
 
 
 def reach(
@@ -44,10 +47,19 @@ def reach(
     names: Iterable[str] | None,
     selector: str | None,
     stacks: Iterable[str] | None,
+    *,
+    texts: bool = False,
 ) -> Reach:
-    """Load, check and render the inventory; meanwhile begin to connect to the devices that are meant.
+    """Load, check and render the inventory; meanwhile have the devices that are meant read themselves.
 
-    To none of them when the inventory by itself is not in order.
+    None of them is asked when the inventory by itself is not in order.
+
+    Args:
+        context: which inventory.
+        names: the devices, by name or pattern; none means all.
+        selector: what they have to meet.
+        stacks: the stacks; none means all.
+        texts: also read the contents of files, for text diffs.
 
     Raises:
         InvalidInput: there are errors in the inventory.
@@ -57,13 +69,13 @@ def reach(
     diagnostics = Diagnostics()
     with stage("load the inventory"):
         fleet = load(paths, diagnostics)
-    begun: Mapping[str, Connecting] = {}
+    begun: Mapping[str, Begun] = {}
     if fleet and not diagnostics.errors:
-        begun = begin_to_connect(fleet, select(fleet, names or (), selector))
+        begun = begin_to_read(fleet, select(fleet, names or (), selector), texts=texts)
 
     # Imported only now: there is time for it while hosts answer.
     from paisctl import pipeline
     from paisctl.cli.choose import choose
 
     desired = pipeline.desire_from(fleet, paths, diagnostics)
-    return Reach(desired, *choose(desired, names, selector, stacks), begun)
+    return Reach(desired, *choose(desired, names, selector, stacks), texts, begun)

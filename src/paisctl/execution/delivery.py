@@ -17,7 +17,7 @@ from itertools import takewhile
 from paisctl.errors import HostError
 from paisctl.execution.conduct import Conduct
 from paisctl.execution.going_back import going_back
-from paisctl.hostside import assignments, script
+from paisctl.hostside import assignments, probe_text, script
 from paisctl.manifest import VERSION, AppliedStack, Manifest, parse_manifest, revision_of
 from paisctl.observed import HostFacts, HostState
 from paisctl.operation import (
@@ -39,7 +39,6 @@ from paisctl.operation import (
     WaitHealthy,
 )
 from paisctl.plan import HostPlan, StackPlan
-from paisctl.probe import probe_text
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 

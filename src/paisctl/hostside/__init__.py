@@ -15,6 +15,33 @@ def script(name: str) -> str:
     return resources.files(__name__).joinpath(name).read_text("utf-8")
 
 
+def probe_text(
+    root: str,
+    docker: str = "",
+    docker_sudo: bool | None = None,
+    *,
+    texts: bool = False,
+    history: bool = False,
+) -> str:
+    """The program that reads a host.
+
+    Args:
+        root: the directory that paisctl owns there; may begin with `~/`.
+        docker: absolute path of docker; empty to look for it.
+        docker_sudo: whether docker needs `sudo -n`; None to find out.
+        texts: whether to read what is in its files, too.
+        history: whether to read its generations and the whole of its audit.log, too.
+    """
+    parameters = assignments(
+        ROOT=root,
+        DOCKER=docker,
+        SUDO={None: "", True: "yes", False: "no"}[docker_sudo],
+        TEXTS="yes" if texts else "",
+        HISTORY="yes" if history else "",
+    )
+    return parameters + probe_program()
+
+
 def probe_program() -> str:
     """All that reads a host, as one text; its variables go in front."""
     return script("memory.sh") + script("probe.sh")

@@ -618,10 +618,10 @@ def test_a_run_survives_the_death_of_what_started_it(host: Host) -> None:
         process.stdin.close()
         process.stdout.close()
     deadline = time.monotonic() + 20
-    while (host.root / "staging").exists() and time.monotonic() < deadline:
+    while (host.root / "lock").exists() and time.monotonic() < deadline:  # it is taken off last
         time.sleep(0.1)
-    assert set(json.loads((host.root / "manifest.json").read_text())["stacks"]) == {"a"}
     assert not (host.root / "lock").exists()
+    assert set(json.loads((host.root / "manifest.json").read_text())["stacks"]) == {"a"}
     audit = json.loads((host.root / "audit.log").read_text().splitlines()[-1])
     assert audit["outcome"] == "stopped"
 
