@@ -233,9 +233,17 @@ def test_a_lost_host_is_no_success() -> None:
     assert "goes on or goes back by itself" in report_view.as_text(report)
 
 
-def test_a_host_that_could_not_be_planned_is_no_success() -> None:
-    applied = {"k6": ended(Outcome.APPLIED)}
-    assert not Report(plan(IMAGE, problem="gone"), applied, plan()).succeeded
+def test_a_report_names_the_hosts_that_could_not_be_planned() -> None:
+    """Why stands in the plan: with many hosts it is far above by then."""
+    hosts = (*plan(IMAGE, problem="gone").hosts, HostPlan("nas", problem="gone, too"))
+    report = Report(Plan(hosts), {"k6": ended(Outcome.APPLIED)}, plan())
+    assert not report.succeeded
+    assert report_view.as_text(report).splitlines() == [
+        "✓ k6/compose:qdrant  applied and read back",
+        "? m7-1, nas  could not be planned, so nothing was done there",
+        "    next: paisctl plan m7-1 nas",
+        "Not done: of 1 stack, 1 applied; 2 hosts could not be planned.",
+    ]
 
 
 def test_a_table_of_states() -> None:

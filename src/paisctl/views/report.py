@@ -53,6 +53,7 @@ def _lines(report: Report, back_to: Mapping[str, int]) -> Iterator[Text]:
         if result.problem:
             yield from _broken_off(result)
     yield from _untouched_lines(untouched)
+    yield from _unplanned(report)
     for change in report.unproven.changes:
         yield Text.assemble(("! ", "red"), "applied, but it still differs:")
         yield headline(change)
@@ -79,6 +80,14 @@ def _untouched_lines(untouched: Mapping[str, list[HostResult]]) -> Iterator[Text
         names = ", ".join(host.device for host in hosts)
         yield Text.assemble(_SIGNS[Outcome.SKIPPED], (names, "bold"), f"  {stacks} skipped")
         yield Text(f"    {reason}")
+
+
+def _unplanned(report: Report) -> Iterator[Text]:
+    """The hosts that were left out: why they were stands in the plan, which is far above by now."""
+    if devices := [host.device for host in report.plan.problems]:
+        said = "  could not be planned, so nothing was done there"
+        yield Text.assemble(("? ", "red"), (", ".join(devices), "bold"), said)
+        yield Text(f"    next: paisctl plan {' '.join(devices)}")
 
 
 def _held_back(report: Report) -> Iterator[Text]:
