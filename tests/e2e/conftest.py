@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker("e2e")
     yield
     # Tests that need no lab come first, and those of one lab together; random order holds within.
-    labs = (here, here / "rollouts", here / "faults")
+    labs = (here, here / "rollouts", here / "faults", here / "fifteen")
     items.sort(
         key=lambda item: sum(1 << n for n, lab in enumerate(labs) if lab in item.path.parents)
     )
