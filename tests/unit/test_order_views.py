@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
-from paisctl.events import BatchBegins, HostResult, Outcome, StackEnded
+from paisctl.events import BatchBegins, HostResult, Outcome, StackEnded, StepStarted
 from paisctl.execution.batches import Pace, divide
 from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
 from paisctl.report import Report
@@ -90,3 +91,36 @@ def test_a_batch_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         "batch 1 of 2: k6",
         "batch 2 of 2 in 2 min 30 s: m7, nas",
     ]
+
+
+def test_a_small_window_leaves_out_what_is_done_then_what_is_queued() -> None:
+    console = Console(width=70, height=5)
+    view = progress._Stacks(plan("a", "b", "c"), console)
+
+    def shown() -> list[str]:
+        with console.capture() as captured:
+            console.print(view.show())
+        return [line.rstrip() for line in captured.get().splitlines()]
+
+    assert shown() == [
+        "· a/db  queued",
+        "· a/web queued",
+        "· b/db  queued",
+        "· b/web queued",
+        "… and 2 queued",
+    ]
+    view.listen(StackEnded("a", "db", Outcome.APPLIED))
+    view.listen(StackEnded("a", "web", Outcome.FAILED))
+    assert shown() == [
+        "✗ a/web failed 0 s",
+        "· b/db  queued",
+        "· b/web queued",
+        "· c/db  queued",
+        "… and 1 applied, 1 queued",
+    ]
+    for device in "bc":
+        view.listen(StepStarted(device, "db", "pull"))
+        view.listen(StepStarted(device, "web", "pull"))
+    assert len(shown()) == 6  # what goes on is never left out; the terminal cuts it off
+    console.height = 6
+    assert not any(line.startswith("…") for line in shown())

@@ -83,8 +83,9 @@ def watch_apply(plan: Plan) -> Iterator[Listener]:
     if not sys.stderr.isatty():
         yield _print_line
         return
-    view = _Stacks(plan)
-    with Live(get_renderable=view.show, console=Console(stderr=True), refresh_per_second=8):
+    console = Console(stderr=True)
+    view = _Stacks(plan, console)
+    with Live(get_renderable=view.show, console=console, refresh_per_second=8):
         yield view.listen
 
 
@@ -123,13 +124,18 @@ def _batch(event: BatchBegins, pause: float) -> str:
     return f"batch {event.number} of {event.count}{rest}: {', '.join(event.devices)}"
 
 
+# By device and stack: what was heard of it last, and when that began or, at its end, ended.
+_Rows = dict[tuple[str, str], tuple[Event | None, float]]
+
+
 class _Stacks:
     """One row per stack: sign, address, what it does now, for how long."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.console = console
         self.lock = threading.Lock()
         rows = [(host.device, stack.name) for host in plan.changing for stack in host.stacks]
-        self.rows: dict[tuple[str, str], tuple[Event | None, float]]
+        self.rows: _Rows
         self.rows = dict.fromkeys(rows, (None, 0.0))
         self.started: dict[tuple[str, str], float] = {}
         self.awaited: dict[str, str] = {}  # who has the lock of a device
@@ -155,8 +161,10 @@ class _Stacks:
         table.add_column(no_wrap=True)
         table.add_column()  # the one that gives way
         table.add_column(justify="right", no_wrap=True)
+        around = [*self._heading(), *([Text(self.notice, "bold")] if self.notice else [])]
+        taken = sum(len(each.wrap(self.console, self.console.width)) for each in around)
         with self.lock:
-            rows = dict(self.rows)
+            rows, left_out = _fit(dict(self.rows), self.console.height - taken)
         for (device, stack), (event, since) in rows.items():
             began = self.started.get((device, stack), since)
             until = since if isinstance(event, StackEnded) else time.monotonic()
@@ -165,13 +173,35 @@ class _Stacks:
             doing = f"waits for {awaited} to end" if awaited and not event else _doing(event)
             said = Text(visible(doing), no_wrap=True, overflow="ellipsis")
             table.add_row(_sign(event), Text(f"{device}/{stack}"), said, elapsed)
-        return Group(*self._heading(), table, *([Text(self.notice, "bold")] if self.notice else []))
+        return Group(*around, table, *([Text(left_out, "dim")] if left_out else []))
 
     def _heading(self) -> Iterator[Text]:
-        """The batch that has its turn, above the table: below, a small window would cut it off."""
+        """The batch that has its turn."""
         if self.batch:
             event, since = self.batch
             yield Text(_batch(event, event.pause - (time.monotonic() - since)), "bold")
+
+
+def _fit(rows: _Rows, room: int) -> tuple[_Rows, str]:
+    """Leave out what a small window has no room for: first what is applied, then what is queued.
+
+    Returns:
+        The rows that stay, and how many do not; nothing where all of them do.
+    """
+    applied = [key for key, (event, _) in rows.items() if _is_applied(event)]
+    queued = [key for key, (event, _) in rows.items() if event is None]
+    if len(rows) <= room or not (applied or queued):
+        return rows, ""
+    surplus = len(rows) - room + 1  # what is said of them takes a row, too
+    out = [*applied, *reversed(queued)][:surplus]
+    done = sum(key in applied for key in out)
+    counts = ((done, "applied"), (len(out) - done, "queued"))
+    said = ", ".join(f"{number} {what}" for number, what in counts if number)
+    return {key: row for key, row in rows.items() if key not in out}, f"… and {said}"
+
+
+def _is_applied(event: Event | None) -> bool:
+    return isinstance(event, StackEnded) and event.outcome is Outcome.APPLIED
 
 
 def _sign(event: Event | None) -> RenderableType:
