@@ -141,12 +141,6 @@ def test_when_the_canary_fails_nobody_else_is_touched(machines: Machines, tmp_pa
     change = overlay(tmp_path, 96, **TYPO)
     completed = machines.lab.paisctl("apply", "--yes", "--canary", canary, overlay=change)
 
-    assert completed.returncode == 1, completed.stdout + completed.stderr
-    report = completed.stdout.partition("\nPlan: ")[2]
-    assert "Order: k6 first (canary), then 12 hosts together.\n" in report
-    assert "✗ k6/compose:redis-cache  rolled back to generation" in report
-    assert "    next: mend the cause, then paisctl apply k6 --stack redis-cache\n" in report
-    assert "  12 stacks skipped\n    the canary k6 failed\n" in report
     machines.wait_for_health(canary)
     after = machines.look()
     for device in before.keys() - {canary}:
@@ -160,6 +154,12 @@ def test_when_the_canary_fails_nobody_else_is_touched(machines: Machines, tmp_pa
     labels = [each["Config"]["Labels"]["paisctl.digest"] for each in (was, now)]
     assert labels[0] == labels[1]
     assert now["State"]["Health"]["Status"] == "healthy"
+    assert completed.returncode == 1, completed.stdout + completed.stderr
+    report = completed.stdout.partition("\nPlan: ")[2]
+    assert "Order: k6 first (canary), then 12 hosts together.\n" in report
+    assert "✗ k6/compose:redis-cache  rolled back to generation" in report
+    assert "    next: mend the cause, then paisctl apply k6 --stack redis-cache\n" in report
+    assert "  12 stacks skipped\n    the canary k6 failed\n" in report
     assert apply(machines.lab).startswith("Nothing to do: 15 hosts as wanted.")
 
 
