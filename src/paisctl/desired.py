@@ -76,7 +76,7 @@ class HostSpec:
     """Everything that should be on one host.
 
     `root` may begin with `~/`. `fleet` is the name of the fleet it belongs to, `renamed_from` the
-    name it has had before; both may be empty.
+    name it has had before; both may be empty. One that is not `required` may be asleep.
     """
 
     device: str
@@ -85,6 +85,7 @@ class HostSpec:
     fleet: str = ""
     renamed_from: str = ""
     ignored: tuple[Ignored, ...] = ()
+    required: bool = True
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
 from paisctl.observed import HostState, KeptGeneration
 
 BROKE_OFF, RUNNING, UNLOCKED = "broke off", "running", "unlocked"
+HELD, RELEASED = "held", "released"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from paisctl.errors import HostError
+from paisctl.errors import HostError, HostUnreachable
 from paisctl.events import Listener, Probed, Probing
 from paisctl.observed import HostState
 from paisctl.probe import listen, probe
@@ -51,7 +51,9 @@ def observe(
                 with at_host("read", target.device):
                     state = probe(target, texts=texts, history=history)
         except HostError as error:
-            state = HostState(target.device, problem=error.message, hint=error.hint or "")
+            is_away = isinstance(error, HostUnreachable)
+            hint = error.hint or ""
+            state = HostState(target.device, problem=error.message, hint=hint, is_away=is_away)
         listener(Probed(target.device, time.monotonic() - start, state.problem))
         return state
 

@@ -63,6 +63,9 @@ class HostState:
         generations: those it keeps, when history was asked for, the lowest number first.
         open_rollouts: names of the rollouts that it remembers and that have not ended.
         kept_files: the files it keeps of them, as `STACK/REVISION/files/PATH`.
+        remembered: lines `PATH:RECORD` of what it remembers of devices that sleep (paisctl.owing).
+        holds: lines `PATH:HOLD` of what nobody may change for now (paisctl.hold).
+        is_away: whether it could not even be connected to.
         problem: why nothing can be deployed to it; of what was read, only the texts of paisctl's
             own files are there then.
     """
@@ -83,6 +86,9 @@ class HostState:
     generations: tuple[KeptGeneration, ...] = ()
     open_rollouts: tuple[str, ...] = ()
     kept_files: frozenset[str] = frozenset()
+    remembered: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    is_away: bool = False
     problem: str = ""
     hint: str = ""
 

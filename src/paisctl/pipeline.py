@@ -130,6 +130,7 @@ def session(
     *,
     texts: bool = False,
     begun: Mapping[str, Begun] = MappingProxyType({}),
+    skips_away: bool = False,
 ) -> Iterator[Session]:
     """Connect to some devices and read them: what is planned on, applied to and reported of.
 
@@ -139,11 +140,19 @@ def session(
         listener: told what happens meanwhile.
         texts: also read the contents of files, for text diffs.
         begun: the devices that are being read already.
+        skips_away: whether any host may be asleep, also one that is required.
     """
     vault = open_vault(desired, devices)
     targets = build_targets(desired.fleet, desired.hosts, devices, begun)
     groups = groups_of(desired.fleet)
     with open_session(
-        desired.hosts, vault, targets, listener, texts=texts, groups=groups, begun=begun
+        desired.hosts,
+        vault,
+        targets,
+        listener,
+        texts=texts,
+        groups=groups,
+        begun=begun,
+        skips_away=skips_away,
     ) as opened:
         yield opened

@@ -12,7 +12,9 @@ from enum import IntEnum, StrEnum
 
 from paisctl.desired import Key
 from paisctl.diagnostics import Mark
+from paisctl.hold import Hold
 from paisctl.operation import Operation
+from paisctl.owing import Owed
 
 LEFT_ALONE = "left alone: "  # how the note of a host begins that has more than was planned
 
@@ -121,10 +123,24 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A hold, and the changes that it keeps from being made."""
+
+    hold: Hold
+    changes: tuple[Change, ...] = ()
+
+    def __str__(self) -> str:
+        s = "" if len(self.changes) == 1 else "s"
+        return f"{self.hold}; {len(self.changes) or 'no'} change{s} left alone"
+
+
+@dataclass(frozen=True, slots=True)
 class HostPlan:
     """One host: its stacks in the order they are applied, or why it could not be planned.
 
-    `refused` are those of its stacks that are left out.
+    `refused` are those of its stacks that are left out. `asleep` says why a host cannot be reached
+    that need not be; `owed` is what it has yet to be given, None if nobody knows. `held` is what
+    nobody may change for now.
     """
 
     device: str
@@ -133,6 +149,9 @@ class HostPlan:
     problem: str = ""
     hint: str = ""
     refused: tuple[Refusal, ...] = ()
+    asleep: str = ""
+    owed: Owed | None = None
+    held: tuple[Held, ...] = ()
 
     @property
     def changes(self) -> list[Change]:
@@ -179,6 +198,16 @@ class Plan:
         return [host for host in self.hosts if host.problem]
 
     @property
+    def asleep(self) -> list[HostPlan]:
+        """The hosts that are asleep: left out, and no problem."""
+        return [host for host in self.hosts if host.asleep]
+
+    @property
+    def held_changes(self) -> list[Change]:
+        """The changes that are left alone for now, of all hosts."""
+        return [change for host in self.hosts for held in host.held for change in held.changes]
+
+    @property
     def refused(self) -> list[Refusal]:
         """The stacks that were left out, of all hosts."""
         return [refusal for host in self.hosts for refusal in host.refused]
@@ -217,6 +246,9 @@ class Plan:
         for host in self.hosts:
             if host.problem:
                 yield f"? {host.device} {host.problem}"
+            if host.asleep:
+                yield f"z {host.device} asleep"
+            yield from (f"= {host.device} {held}" for held in host.held)
             yield from map(str, host.refused)
             for stack in host.stacks:
                 yield from map(str, stack.changes)

@@ -117,6 +117,8 @@ def _own_files(device: str, document: dict[str, Any], docker: _Docker) -> HostSt
         generations=tuple(sorted(generations, key=lambda each: each.number)),
         open_rollouts=tuple(document["open_rollouts"]),
         kept_files=frozenset(document["kept_files"]),
+        remembered=tuple(document["remembered"]),
+        holds=tuple(document["holds"]),
     )
 
 

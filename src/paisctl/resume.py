@@ -10,7 +10,8 @@ from paisctl.desired import HostSpec
 from paisctl.errors import PaisctlError
 from paisctl.events import Listener
 from paisctl.inventory.load import Fleet
-from paisctl.plan import Plan
+from paisctl.plan import HostPlan, Plan
+from paisctl.reconcile.holding import hold_back
 from paisctl.saved_plan import SAVE_ANEW, SavedPlan
 from paisctl.secrets import load_vault
 from paisctl.session import Session, open_session
@@ -68,6 +69,32 @@ def _require_devices(saved: SavedPlan, fleet: Fleet, devices: Collection[str]) -
         if known is None or not known.device.deploy:
             why = "not in the inventory any more" if known is None else "not deployed to any more"
             raise PaisctlError(f"the plan changes {device}, which is {why}", SAVE_ANEW)
+
+
+def asleep_in(session: Session, fleet: Fleet, *, skips_away: bool) -> dict[str, str]:
+    """The hosts that cannot be reached and need not be, with the reason.
+
+    Args:
+        session: the hosts, read again.
+        fleet: says which of them are required.
+        skips_away: whether none is.
+    """
+    return {
+        device: state.problem
+        for device, state in session.states.items()
+        if state.is_away and (skips_away or not fleet.devices[device].device.required)
+    }
+
+
+def without(plan: Plan, asleep: Mapping[str, str], session: Session) -> Plan:
+    """A plan without hosts that are asleep by now, and stacks that are held by now."""
+    hosts = tuple(
+        HostPlan(host.device, asleep=asleep[host.device])
+        if host.device in asleep and not host.asleep
+        else host
+        for host in plan.hosts
+    )
+    return hold_back(replace(plan, hosts=hosts), session.states)
 
 
 def replan(saved: SavedPlan, session: Session, moved: Collection[str]) -> Plan:

@@ -23,6 +23,7 @@ from paisctl.observed import HostState
 from paisctl.operation import TakeKept
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile import reconcile_host
+from paisctl.reconcile.holding import refuse_held
 from paisctl.reconcile.together import apart
 from paisctl.rendering.render import bare_host
 from paisctl.rollback_aim import describe_plan, find_aim
@@ -36,7 +37,7 @@ class Rollback:
     """Hosts that were read with what they remember, and where each of them would go.
 
     `session` has as desired what those generations had; `aims` are the generations by device,
-    `refused` the hosts that cannot go back, with the reason.
+    `refused` the hosts that cannot go back, with the reason, and those that are asleep.
     """
 
     session: Session
@@ -67,6 +68,7 @@ class Rollback:
         self._require(stacks)
         plan = Plan(tuple(self._host(device, stacks) for device in self.session.states))
         hint = "name one device: paisctl rollback DEVICE"
+        plan = refuse_held(plan, self.session.states)
         return apart(plan, self.session.groups, self.session.states, hint)
 
     def _require(self, stacks: Collection[str]) -> None:
@@ -125,7 +127,7 @@ def open_rollback(
     vault, targets = load_vault(fleet.secrets_file), bare_targets(fleet, devices)
     try:
         states = observe(targets, listener, texts=texts, history=True)
-        aims, refused = _aims(states, number)
+        aims, refused = _aims(fleet, states, number)
         hosts = {device: _aimed_at(fleet, states[device], aim) for device, aim in aims.items()}
         ready = {
             t.device: replace(t, images=hosts[t.device].images) if t.device in hosts else t
@@ -155,10 +157,13 @@ def bare_targets(fleet: Fleet, devices: Sequence[str]) -> list[Target]:
 
 
 def _aims(
-    states: Mapping[str, HostState], number: int | None
+    fleet: Fleet, states: Mapping[str, HostState], number: int | None
 ) -> tuple[dict[str, Generation], dict[str, HostPlan]]:
     aims, refused = {}, {}
     for device, state in states.items():
+        if state.is_away and not fleet.devices[device].device.required:
+            refused[device] = HostPlan(device, asleep=state.problem)
+            continue
         try:
             aims[device] = find_aim(state, number)
         except HostError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -16,11 +16,14 @@ from paisctl.execution.conduct import Conduct
 from paisctl.inventory.rollouts import Group
 from paisctl.kept import kept_host
 from paisctl.manifest import Manifest, UnusableManifest, parse_manifest
+from paisctl.memory import remember
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.plan import LEFT_ALONE, HostPlan, Plan
 from paisctl.proof import unproven, unrestored
 from paisctl.reconcile import Adoption, Scope, reconcile, reconcile_host
+from paisctl.reconcile.holding import hold_back, refuse_held
+from paisctl.reconcile.sleeping import with_owed
 from paisctl.reconcile.together import apart, forward_only
 from paisctl.report import Report
 from paisctl.secrets import Vault
@@ -34,7 +37,8 @@ class Session:
     """Some hosts of a fleet.
 
     `hosts` is what should be on them, `states` how they were when the session began. `groups` are the
-    stacks whose members no plan restarts together.
+    stacks whose members no plan restarts together. `skips_away` makes little of any host that cannot
+    be reached, as of one that may be asleep.
     """
 
     hosts: Mapping[str, HostSpec]
@@ -42,6 +46,7 @@ class Session:
     targets: Mapping[str, Target]
     states: Mapping[str, HostState]
     groups: Sequence[Group] = ()
+    skips_away: bool = False
 
     def plan(self, stacks: Iterable[str] = (), scope: Scope = Scope.ALL) -> Plan:
         """Compare what should be with what is.
@@ -55,19 +60,36 @@ class Session:
             return self._plan(stacks, scope)
 
     def _plan(self, stacks: Iterable[str], scope: Scope) -> Plan:
-        whole = reconcile(self.hosts, self.states, self.vault, stacks)
-        if scope is Scope.ALL:
-            return apart(whole, self.groups, self.states)
-        hosts = self._applied() if scope is Scope.DRIFT else self.hosts
-        part = reconcile(hosts, self.states, self.vault, stacks, scope)
-        noted = Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
-        return apart(noted, self.groups, self.states)
+        plan = whole = self._compared(self.hosts, stacks, Scope.ALL)
+        if scope is not Scope.ALL:
+            hosts = self._applied() if scope is Scope.DRIFT else self.hosts
+            part = self._compared(hosts, stacks, scope)
+            plan = Plan(tuple(map(_with_note, part.hosts, whole.hosts)))
+        plan = apart(plan, self.groups, self.states)
+        return with_owed(plan, self.hosts, self.states, self.vault)
+
+    def _compared(self, hosts: Mapping[str, HostSpec], stacks: Iterable[str], scope: Scope) -> Plan:
+        if self.skips_away:
+            hosts = {device: replace(host, required=False) for device, host in hosts.items()}
+        plan = reconcile(hosts, self.states, self.vault, stacks, scope)
+        return hold_back(plan, self.states)
+
+    def demand(self, stacks: Iterable[str]) -> Plan:
+        """Compare stacks that are to be changed now: who is asleep is a problem, what is held refused.
+
+        Args:
+            stacks: which.
+        """
+        hosts = {device: replace(host, required=True) for device, host in self.hosts.items()}
+        plan = reconcile(hosts, self.states, self.vault, stacks)
+        return apart(refuse_held(plan, self.states), self.groups, self.states)
 
     def adopt(self, device: str, stack: str, adoption: Adoption) -> Plan:
         """Compare a stack with a Compose project that somebody else has made, to take it over."""
         spec, state = self.hosts[device], self.states[device]
         plan = reconcile_host(spec, state, self.vault, frozenset({stack}), adoption=adoption)
-        return apart(Plan((plan,)), self.groups, self.states)
+        held_back = hold_back(Plan((plan,)), self.states)
+        return apart(held_back, self.groups, self.states)
 
     @property
     def applied_stacks(self) -> set[str]:
@@ -109,10 +131,26 @@ class Session:
             after = {host.device: results[host.device].state for host in back.hosts}
             states = {device: state for device, state in after.items() if state}
             undo = f"undo {conduct.command}"
-            conduct = replace(conduct, command=undo, rollback=False, pace=Pace())
+            conduct = replace(conduct, command=undo, rollback=False, heeds_holds=False, pace=Pace())
             undone = execute(back, self.targets, states, self.vault, listener, conduct)
             results = merged(results, undone, self.states)
         return results
+
+    def remember(
+        self, plan: Plan, results: Mapping[str, HostResult], sleepers: Collection[str]
+    ) -> list[str]:
+        """Have required hosts remember what others were given, or owe, that may be asleep next time.
+
+        Args:
+            plan: what was carried out.
+            results: how that ended.
+            sleepers: the devices that are not required.
+
+        Returns:
+            The devices that could not take it.
+        """
+        after = {device: result.state for device, result in results.items()}
+        return remember(plan, self.targets, self.states, after, sleepers)
 
     def report(self, plan: Plan, results: Mapping[str, HostResult]) -> Report:
         """How carrying a plan out has ended, proved by the hosts as they were read again."""
@@ -158,6 +196,7 @@ def open_session(
     texts: bool = False,
     groups: Sequence[Group] = (),
     begun: Mapping[str, Begun] = MappingProxyType({}),
+    skips_away: bool = False,
 ) -> Iterator[Session]:
     """Connect to hosts and read them, all at once; close the connections at the end.
 
@@ -169,11 +208,12 @@ def open_session(
         texts: also read the contents of files, for text diffs.
         groups: the stacks whose members no plan restarts together.
         begun: the hosts that are being read already.
+        skips_away: whether any host may be asleep, also one that is required.
     """
     try:
         states = observe(targets, listener, texts=texts, begun=begun)
         by_device = {target.device: target for target in targets}
-        yield Session(hosts, vault, by_device, states, groups)
+        yield Session(hosts, vault, by_device, states, groups, skips_away)
     finally:
         for target in targets:
             target.close()

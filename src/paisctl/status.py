@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from paisctl.desired import HostSpec, StackSpec
 from paisctl.history import RUNNING, Run, last_run
+from paisctl.hold import Hold, holds_of
 from paisctl.lease import Lease, lease_of
 from paisctl.observed import HostState
-from paisctl.plan import Address, Cause, Plan
+from paisctl.owing import Owed
+from paisctl.plan import Address, Cause, Change, Plan
 from paisctl.resources.container import Container
 
 DISABLED = "disabled"  # stopped, as the inventory has it: `enabled: false`
+HELD = "held"  # in place of a cause: it differs, and is left alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class Row:
 
     `state` is as Docker has it, `missing`, or `disabled` for what rests as it should.
     `wanted` and `running` are image references, `since` is when it was started (RFC 3339),
-    `differs` is `pending`, `drift`, `both`, `orphan`, `refused` or empty.
+    `differs` is `pending`, `drift`, `both`, `orphan`, `refused`, `held` or empty. A host that is asleep has one
+    row with the reason in `asleep`, and what it owes, if anybody knows.
     """
 
     device: str
@@ -33,6 +37,8 @@ class Row:
     differs: str = ""
     since: str = ""
     problem: str = ""
+    asleep: str = ""
+    owed: Owed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,13 @@ class Standing:
     """How a host stands apart from its services.
 
     `lease` is its lock while somebody holds it; `unfinished` its last run, unless that one did all
-    it was to do or still goes on.
+    it was to do or still goes on. `holds` are what nobody may change on it for now.
     """
 
     device: str
     lease: Lease | None
     unfinished: Run | None
+    holds: tuple[Hold, ...] = ()
 
 
 def standings(states: Mapping[str, HostState]) -> list[Standing]:
@@ -57,7 +64,7 @@ def _standing(state: HostState) -> Standing:
     lease, run = lease_of(state), last_run(state)
     is_done = run is None or run.outcome in ("applied", RUNNING)
     held = lease if lease and lease.is_held else None
-    return Standing(state.device, held, None if is_done else run)
+    return Standing(state.device, held, None if is_done else run, holds_of(state))
 
 
 def survey(
@@ -68,10 +75,14 @@ def survey(
 ) -> list[Row]:
     """Rows for the hosts that were read, in the inventory's order; `stacks` limits them."""
     problems = {host.device: host.problem for host in plan.problems}
+    asleep = {host.device: host for host in plan.asleep}
     rows = []
     for device, state in ((name, states[name]) for name in hosts if name in states):
         if device in problems:
             rows.append(Row(device, problem=problems[device]))
+            continue
+        if host := asleep.get(device):
+            rows.append(Row(device, asleep=host.asleep, owed=host.owed))
             continue
         for stack in hosts[device].stacks.values():
             if not stacks or stack.name in stacks:
@@ -110,16 +121,18 @@ def _differs(plan: Plan, stack: StackSpec, service: str) -> str:
     """The cause of the service's changes; a changed file counts for every service of its stack."""
     if any(each.address == Address(stack.device, "compose", stack.name) for each in plan.refused):
         return "refused"
-    causes = {
-        change.cause
-        for change in plan.changes
-        if change.address.device == stack.device
-        and change.address.name == stack.name
-        and (change.subject == f"service {service}" or not change.subject.startswith("service "))
-    }
+    if any(_is_about(change, stack, service) for change in plan.held_changes):
+        return HELD
+    causes = {change.cause for change in plan.changes if _is_about(change, stack, service)}
     if {Cause.PENDING, Cause.DRIFT} <= causes:
         return str(Cause.BOTH)
     return str(min(causes)) if causes else ""
+
+
+def _is_about(change: Change, stack: StackSpec, service: str) -> bool:
+    is_here = (change.address.device, change.address.name) == (stack.device, stack.name)
+    of_all = not change.subject.startswith("service ")
+    return is_here and (of_all or change.subject == f"service {service}")
 
 
 def _unwanted(host: HostSpec, state: HostState) -> Iterator[Row]:

@@ -115,8 +115,9 @@ def _target(fleet: Fleet, host: HostSpec, begun: Begun | None) -> Target:
 
 
 def ssh_settings(fleet_device: FleetDevice) -> SshSettings:
-    """How the inventory says to log in to a device."""
+    """How the inventory says to log in to a device; who may be asleep is not waited for so long."""
     ssh = fleet_device.device.ssh
+    patience = "10s" if fleet_device.device.required else "5s"
     return SshSettings(
         host=ssh.host or fleet_device.device.address,
         port=ssh.port,
@@ -124,6 +125,6 @@ def ssh_settings(fleet_device: FleetDevice) -> SshSettings:
         identity_file=ssh.identity_file,
         known_hosts=ssh.known_hosts,
         host_key=ssh.host_key,
-        connect_timeout=parse_duration(ssh.connect_timeout),
+        connect_timeout=parse_duration(ssh.connect_timeout or patience),
         proxy_jump=ssh.proxy_jump,
     )

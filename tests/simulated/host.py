@@ -47,6 +47,10 @@ class SimulatedHost:
         self.manifest = ""
         self.problem = self.hint = ""
         self.last_runs: tuple[str, ...] = ()
+        self.remembered: tuple[str, ...] = ()
+        self.holds: tuple[str, ...] = ()
+        self.epoch = 0
+        self.is_away = False
         self.done: list[str] = []
         self._numbers = count()
         self._kept: list[bytes] = []
@@ -54,7 +58,9 @@ class SimulatedHost:
     def state(self, *, texts: bool = False) -> HostState:
         """The host as a probe would show it."""
         if self.problem:
-            return HostState(self.device, problem=self.problem, hint=self.hint)
+            return HostState(
+                self.device, problem=self.problem, hint=self.hint, is_away=self.is_away
+            )
         return HostState(
             device=self.device,
             root=self.root,
@@ -64,6 +70,9 @@ class SimulatedHost:
             texts=dict(self._texts()) if texts else {},
             manifest=self.manifest,
             last_runs=self.last_runs,
+            epoch=self.epoch,
+            remembered=self.remembered,
+            holds=self.holds,
         )
 
     def carry_out(self, plan: HostPlan, vault: Vault) -> None:

@@ -40,6 +40,8 @@ def answer(host: SimulatedHost) -> bytes:
         "open_rollouts": list(state.open_rollouts),
         "kept_files": sorted(state.kept_files),
         "kept_images": [],
+        "remembered": list(state.remembered),
+        "holds": list(state.holds),
     }
     return b"\n" + json.dumps(document, separators=(",", ":")).encode() + b"\n"
 

@@ -47,6 +47,8 @@ DOCUMENT = {
     "open_rollouts": [],
     "kept_files": [],
     "kept_images": [],
+    "remembered": [],
+    "holds": [],
 }
 NO_ENGINE = '{"sudo":false,"compose":"2.40.3","error":"connection refused"}\n'
 
@@ -336,7 +338,7 @@ def test_run_sh_reads_like_the_plan() -> None:
         "ROOT='/my root'\nWHO=ann\nexport ROOT WHO\n"
         '. "$STAGING/apply.sh"\n. "$STAGING/lease.sh"\n. "$STAGING/containers.sh"\n'
         '. "$STAGING/files.sh"\n. "$STAGING/generations.sh"\n. "$STAGING/wait.sh"\n'
-        '. "$STAGING/digest.sh"\n\nbegin_run\n\n'
+        '. "$STAGING/digest.sh"\n. "$STAGING/holds.sh"\n\nbegin_run\n\n'
         "begin_stack 'it'\"'\"'s'\nstep 'pull a b' pull 'a b'\nbegin_changes\nend_stack\n"
         "\nend_run\n"
     )

@@ -22,6 +22,7 @@ from paisctl.cli import (
     devices,
     diff,
     history,
+    hold,
     init,
     lab,
     lint,
@@ -111,6 +112,8 @@ app.command("rollback")(rollback.rollback)
 app.command("rollout")(rollout.rollout)
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("hold")(hold.hold)
+app.command("release")(hold.release)
 app.command("unlock")(unlock.unlock)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)

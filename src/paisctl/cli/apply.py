@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -25,16 +25,15 @@ from paisctl.cli.context import (
     OnlyDrift,
     Part,
     SkipTailnet,
+    SkipUnreachable,
     Stacks,
     choose_scope,
     seconds_of,
 )
 from paisctl.cli.order import Canary, MaxFailures, MaxParallel, Pause, order_of
+from paisctl.cli.remembering import remember
 from paisctl.cli.saved import apply_saved, named_plan
 from paisctl.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 Targets = Annotated[
     list[str] | None,
@@ -63,6 +62,7 @@ def apply(
     ignore_drift: IgnoreDrift = False,
     only_drift: OnlyDrift = False,
     skip_tailnet: SkipTailnet = False,
+    skip_unreachable: SkipUnreachable = False,
     no_rollback: NoRollback = False,
     transaction: Transaction = None,
     canary: Canary = None,
@@ -76,7 +76,8 @@ def apply(
 
     A saved plan is carried out without a question, or refused as a whole when a host has moved.
     Hosts are changed side by side, and read again to prove it. The tailnet's access policy comes
-    last and alone; a host that it locks out brings the old one back. Exits with 1 on a failure.
+    last and alone; a host that it locks out brings the old one back. Exits with 1 on a failure; a device
+    that is asleep and a stack that is held are none.
 
     \b
     Examples:
@@ -89,7 +90,7 @@ def apply(
     order = order_of(canary, max_parallel, max_failures, pause)
     how = How(yes, no_rollback, transaction, seconds_of("--wait", wait), file is None, order)
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
-    part = Part(targets, on, stack, scope, skip_tailnet)
+    part = Part(targets, on, stack, scope, skip_tailnet, skip_unreachable)
     _apply(context, file, part, how, diff=diff, replan_moved=replan_moved)
 
 
@@ -107,7 +108,8 @@ def _apply(
     elif part.is_limited:
         raise UsageError("a saved plan is carried out as it is", "leave out what would limit it")
     else:
-        apply_saved(context, file, how, replan_moved=replan_moved)
+        skips_away = part.skip_unreachable
+        apply_saved(context, file, how, replan_moved=replan_moved, skips_away=skips_away)
 
 
 def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool) -> None:
@@ -125,10 +127,13 @@ def _apply_inventory(context: typer.Context, part: Part, how: How, *, diff: bool
         policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
         with ExitStack() as open_session:
             with watch_probes() as heard:
-                session = open_session.enter_context(wanted.open(heard))
+                session = open_session.enter_context(
+                    wanted.open(heard, skips_away=part.skip_unreachable)
+                )
             plan = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
             typer.echo(human.plan(plan, show_diffs=diff), nl=False)
             if not plan:
+                remember(session, plan, {}, fleet)
                 raise typer.Exit(int(not plan.is_whole))
             pace = how.pace(plan, fleet)
             confirm(APPLY, yes=how.yes)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paisctl.cli.order import Order, settle
+from paisctl.cli.remembering import remember
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -136,8 +137,10 @@ def carry_out(
             typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
             return
         typer.echo(view.as_text(report, how.back_to), nl=False)
+        remember(session, plan, report.results, fleet)
         succeeded = report.succeeded
     else:
+        remember(session, plan, {}, fleet)
         succeeded = plan.is_whole
     raise typer.Exit(int(not _apply_policy(plan, fleet, after_all=succeeded)))
 

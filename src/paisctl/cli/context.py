@@ -98,6 +98,15 @@ SkipTailnet = Annotated[
 ]
 
 
+SkipUnreachable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreachable",
+        help="Go on without hosts that cannot be reached, also those that are required.",
+    ),
+]
+
+
 def seconds_of(option: str, duration: str) -> float:
     """The seconds that an option's duration is.
 
@@ -136,6 +145,7 @@ class Part:
     stacks: list[str] | None
     scope: Scope
     skip_tailnet: bool
+    skip_unreachable: bool = False
 
     @property
     def has_policy(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paisctl.cli.context import Devices, On, Stacks, settings
+from paisctl.cli.context import Devices, On, SkipUnreachable, Stacks, settings
 
 if TYPE_CHECKING:
     from paisctl.plan import Plan
@@ -27,6 +27,7 @@ def diff(
     ] = None,
     on: On = None,
     stack: Stacks = None,
+    skip_unreachable: SkipUnreachable = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show how hosts differ from the inventory, files line by line. Changes nothing.
@@ -44,7 +45,7 @@ def diff(
     from paisctl.views import human, json
 
     if generation is None:
-        plan = _from_inventory(context, devices, on, stack)
+        plan = _from_inventory(context, devices, on, stack, skip_unreachable)
     else:
         plan = _from_generation(context, devices, on, stack, generation)
     typer.echo(json.plan(plan) if as_json else human.plan(plan, show_diffs=True), nl=False)
@@ -52,7 +53,11 @@ def diff(
 
 
 def _from_inventory(
-    context: typer.Context, names: list[str] | None, on: str | None, stack: list[str] | None
+    context: typer.Context,
+    names: list[str] | None,
+    on: str | None,
+    stack: list[str] | None,
+    skips_away: bool,
 ) -> Plan:
     from paisctl.cli.reach import reach
 
@@ -60,7 +65,7 @@ def _from_inventory(
 
     from paisctl.views.progress import watch_probes
 
-    with watch_probes() as heard, wanted.open(heard) as session:
+    with watch_probes() as heard, wanted.open(heard, skips_away=skips_away) as session:
         return session.plan(wanted.stacks)
 
 

@@ -13,7 +13,7 @@ from paisctl.errors import PaisctlError, UsageError
 if TYPE_CHECKING:
     from paisctl.execution.batches import Pace
     from paisctl.inventory.load import Fleet
-    from paisctl.plan import Plan
+    from paisctl.plan import HostPlan, Plan
 
 Canary = Annotated[
     list[str] | None,
@@ -126,13 +126,13 @@ def _require(names: Sequence[str], plan: Plan, changing: Sequence[str], fleet: F
     """Insist on that the canaries of the command line have something to change."""
     from paisctl.diagnostics import did_you_mean
 
-    problems = {host.device: host.problem for host in plan.hosts}
+    hosts = {host.device: host for host in plan.hosts}
     for name in names:
         if name not in fleet.devices:
             hint = did_you_mean(name, fleet.devices, "devices")
             raise UsageError(f"there is no device `{name}` in the inventory", hint)
         if name not in changing:
-            why = "could not be read" if problems.get(name) else "has nothing to change"
+            why = (name in hosts and _why_left_out(hosts[name])) or "has nothing to change"
             raise UsageError(f"the canary {name} {why}", f"these change: {', '.join(changing)}")
 
 
@@ -145,11 +145,17 @@ def _of_inventory(
         host = hosts.get(name)
         if name in changing:
             yield name
-        elif host and host.problem:
+        elif left_out := host and _why_left_out(host):
             hint = f"try it on another one first: --canary {changing[0]}"
             if is_rollback:
                 hint = "mend it, or name the devices that are to go back: paisctl rollback DEVICE …"
-            raise PaisctlError(f"the canary {name} could not be read, so nothing begins", hint)
+            raise PaisctlError(f"the canary {name} {left_out}, so nothing begins", hint)
         else:
             why = "has nothing to change" if host else "is not among the devices chosen"
             typer.echo(f"The canary {name} {why}.")
+
+
+def _why_left_out(host: HostPlan) -> str:
+    if host.asleep:
+        return "is asleep"
+    return "could not be read" if host.problem else ""

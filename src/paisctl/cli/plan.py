@@ -17,6 +17,7 @@ from paisctl.cli.context import (
     OnlyDrift,
     Part,
     SkipTailnet,
+    SkipUnreachable,
     Stacks,
     choose_scope,
 )
@@ -63,6 +64,7 @@ def plan(
     ignore_drift: IgnoreDrift = False,
     only_drift: OnlyDrift = False,
     skip_tailnet: SkipTailnet = False,
+    skip_unreachable: SkipUnreachable = False,
     base: Base = None,
     out: Out = None,
     output: Output = None,
@@ -72,7 +74,8 @@ def plan(
     """Show what differs between the inventory and the hosts. Changes nothing.
 
     A plan of the whole fleet ends with the tailnet's access policy. Signs: + create, ~ change, ! mend
-    (the host drifted), - remove, ? not read. Exits with 1 when something could not be planned.
+    (the host drifted), - remove, ? not read, z asleep. Exits with 1 when something could not be planned;
+    a device that is asleep does not count.
 
     With --base it shows what a change of the inventory would change, as if the hosts were as that
     revision asks. A stack that `apply` would refuse is shown, and is no failure then.
@@ -89,7 +92,7 @@ def plan(
         wanted = against.Wanted(devices, on, stack, diffs=diff, policy=not skip_tailnet)
         raise typer.Exit(against.show(context, base, wanted, form, detailed=detailed_exitcode))
     scope = choose_scope(ignore_drift=ignore_drift, only_drift=only_drift)
-    part = Part(devices, on, stack, scope, skip_tailnet)
+    part = Part(devices, on, stack, scope, skip_tailnet, skip_unreachable)
     found = _plan_hosts(context, part, form, out, diff=diff)
     raise typer.Exit(_detailed(found) if detailed_exitcode else int(not found.is_whole))
 
@@ -106,8 +109,9 @@ def _plan_hosts(
     from paisctl.cli.policy import PolicyQuestion
     from paisctl.views.progress import watch_probes
 
+    skips = part.skip_unreachable
     policy = PolicyQuestion(wanted.desired, is_wanted=part.has_policy)
-    with watch_probes() as heard, wanted.open(heard) as session:
+    with watch_probes() as heard, wanted.open(heard, skips_away=skips) as session:
         found = policy.added_to(session.plan(wanted.stacks, part.scope), part.scope)
     typer.echo(as_text(found, form, show_diffs=diff), nl=False)
     _save(out, found, session, wanted.desired.fleet, wanted.stacks, part.scope)

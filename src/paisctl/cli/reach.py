@@ -33,12 +33,19 @@ class Reach:
     texts: bool
     begun: Mapping[str, Begun]
 
-    def open(self, listener: Listener) -> AbstractContextManager[Session]:
+    def open(
+        self, listener: Listener, *, skips_away: bool = False
+    ) -> AbstractContextManager[Session]:
         """Read the devices, as `pipeline.session` does."""
         from paisctl import pipeline
 
         return pipeline.session(
-            self.desired, self.devices, listener, texts=self.texts, begun=self.begun
+            self.desired,
+            self.devices,
+            listener,
+            texts=self.texts,
+            begun=self.begun,
+            skips_away=skips_away,
         )
 
 

@@ -45,11 +45,13 @@ def _is_file(context: typer.Context, name: str) -> bool:
     return is_no_device or name not in pipeline.read_fleet(settings(context).inventory).devices
 
 
-def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: bool) -> None:
+def apply_saved(
+    context: typer.Context, path: Path, how: How, *, replan_moved: bool, skips_away: bool
+) -> None:
     """Carry out just what a saved plan says, if its hosts are as it found them; end the command."""
     from paisctl import pipeline, plan_file
     from paisctl.provenance import git_revision
-    from paisctl.resume import replan, resume
+    from paisctl.resume import asleep_in, replan, resume, without
     from paisctl.tailnet.applying import require_as_planned
     from paisctl.views import human
     from paisctl.views import saved_plan as view
@@ -66,17 +68,20 @@ def apply_saved(context: typer.Context, path: Path, how: How, *, replan_moved: b
     with ExitStack() as open_session:
         with watch_probes() as listener:
             session = open_session.enter_context(resume(saved, fleet, listener, hosts))
-        moved = saved.moved(session.states, session.vault)
+        asleep = asleep_in(session, fleet, skips_away=skips_away)
+        awake = {name: each for name, each in session.states.items() if name not in asleep}
+        moved = saved.moved(awake, session.vault)
         typer.echo(view.moved(saved, moved, path, replanned=replan_moved), nl=False)
         if moved and not replan_moved:
             raise typer.Exit(1)
         if replan_moved:
             plan = replan(saved, session, moved)
+        is_new, plan = plan != saved.plan, without(plan, asleep, session)
         typer.echo(human.plan(plan, show_diffs=True), nl=False)
         if not plan:
             raise typer.Exit(int(not plan.is_whole))
         pace = how.pace(plan, fleet)
-        if plan != saved.plan:
+        if is_new:
             revision = git_revision(fleet.directory)
             confirm(APPLY, yes=how.yes)
         carry_out(session, plan, how, pace, fleet, revision)

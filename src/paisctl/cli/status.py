@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paisctl.cli.context import Devices, On, Stacks
+from paisctl.cli.context import Devices, On, SkipUnreachable, Stacks
 
 
 def status(
@@ -14,13 +14,15 @@ def status(
     devices: Devices = None,
     on: On = None,
     stack: Stacks = None,
+    skip_unreachable: SkipUnreachable = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Show what runs where, and whether it is as wanted.
 
     One line per service: the version wanted and the one that is there, its state, how it differs
-    (pending, drift, both, orphan or refused), and since when it runs. Below, hosts that somebody
-    is changing now, and those whose last run failed, went back or broke off.
+    (pending, drift, both, orphan, refused or held), and since when it runs. Below, hosts that are asleep
+    and what they owe, those that somebody is changing now or holds, and those whose last run
+    failed, went back or broke off.
 
     \b
     Examples:
@@ -35,7 +37,7 @@ def status(
     from paisctl.views import status as view
     from paisctl.views.progress import watch_probes
 
-    with watch_probes() as heard, wanted.open(heard) as session:
+    with watch_probes() as heard, wanted.open(heard, skips_away=skip_unreachable) as session:
         plan = session.plan(wanted.stacks)
         rows = survey(wanted.desired.hosts, session.states, plan, wanted.stacks)
         hosts = standings(session.states)

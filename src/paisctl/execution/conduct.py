@@ -19,6 +19,7 @@ class Conduct:
         forward_only: hosts that do not, since the version before may not read the data any more.
         wait: seconds to wait for somebody else's lock.
         keep: how many generations a host keeps, the new one included.
+        heeds_holds: whether a stack is skipped that was held since it was planned.
         pace: which hosts come first, how many are changed at once, and when that ends.
     """
 
@@ -29,6 +30,7 @@ class Conduct:
     forward_only: frozenset[str] = frozenset()
     wait: float = 0.0
     keep: int = 10
+    heeds_holds: bool = True
     pace: Pace = field(default_factory=Pace)
 
     def goes_back(self, device: str) -> bool:

@@ -50,6 +50,7 @@ _WORDS = (  # what a run.sh is written in
     "generations.sh",
     "wait.sh",
     "digest.sh",
+    "holds.sh",
 )
 _HARMLESS = (Pull, TakeKept, CheckFile)  # what changes nothing yet
 
@@ -214,6 +215,7 @@ def _settings(
         "BEFORE": str(generation),
         "PLANNED": _without_controls_digest(state.manifest),
         "ROLLBACK": "yes" if run.conduct.goes_back(target.device) else "no",
+        "HOLDS": "yes" if run.conduct.heeds_holds else "no",
         "WAIT": str(math.ceil(run.conduct.wait)),
         "KEEP": str(run.conduct.keep),
     }

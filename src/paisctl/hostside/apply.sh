@@ -14,7 +14,7 @@
 # Variables that run.sh sets before: ROOT, STAGING, RUN (its name), DOCKER (absolute path),
 # DOCKER_SUDO (`sudo -n` or empty), WHO, MACHINE, COMMAND, REVISION and PLAN (for lock and log),
 # BEFORE (the generation there is), PLANNED (SHA-256 of the manifest that was planned on, or empty),
-# ROLLBACK (yes or no), WAIT (seconds for somebody else's lock), KEEP (how many generations), and
+# ROLLBACK and HOLDS (yes or no), WAIT (seconds for somebody else's lock), KEEP (how many generations), and
 # those of probe.sh for the last look.
 #
 # Events go to stdout, one line each: `@paisctl ` and a JSON object. What programs print goes to a
@@ -68,6 +68,7 @@ begin_run() {
   take_lock || give_up "$problem" held
   is_as_planned || give_up 'it was changed since the plan was made' moved
   drop_leftovers
+  drop_ended_holds
   number_generation
   note began ''
   emit locked '' ''
@@ -171,6 +172,9 @@ begin_stack() {
   if [ "$word" != go ]; then
     state=skipped
     end_as skipped ''
+  elif [ "$HOLDS" = yes ] && is_held "$STACK"; then # since it was planned
+    state=skipped
+    end_as skipped "$problem"
   fi
 }
 

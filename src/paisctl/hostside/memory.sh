@@ -2,13 +2,14 @@
 
 # shellcheck disable=SC2154 # variables of probe.sh
 
-# The lines of audit.log, as JSON strings: all of them, or the last two.
+# The lines of audit.log, as JSON strings: all of them, or the last two of runs.
 audit() {
   has_file audit.log || return 0
   if [ "$HISTORY" = yes ]; then
     file_text audit.log
   else
-    file_text audit.log | tail -n 2
+    file_text audit.log | tail -n 50 | grep -v -e '"event": *"held"' -e '"event": *"released"' |
+      tail -n 2
   fi | tr -d '\000-\010\013-\037' | json_escape | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
 }
 
@@ -55,6 +56,14 @@ kept_files() {
   # shellcheck disable=SC2016 # the inner shell expands it
   $files_sudo sh -c 'cd "$1/generations/kept" && find . -type f' sh "$root" 2>/dev/null | sed 's/^\.\///' |
     grep -v '[[:cntrl:]]' | json_escape |
+    awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+}
+
+# The lines of the small files in a folder of ROOT, each as "PATH:LINE", with commas.
+records() {
+  [ -d "$root/$1" ] || return 0
+  $files_sudo find "$root/$1" -name '*.json' -exec grep . /dev/null {} + 2>/dev/null | sort |
+    tr -d '\000-\010\013-\037' | json_escape |
     awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
 }
 

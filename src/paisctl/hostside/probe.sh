@@ -226,7 +226,8 @@ print_document() {
   printf ',"lock_alive":%s' "$(lock_alive)"
   printf ',"audit":[%s],"generations":[%s]' "$(audit)" "$(generations)"
   printf ',"open_rollouts":[%s],"kept_files":[%s]' "$(open_rollouts)" "$(kept_files)"
-  printf ',"kept_images":[%s]}\n' "$(kept_images)"
+  printf ',"kept_images":[%s]' "$(kept_images)"
+  printf ',"remembered":[%s],"holds":[%s]}\n' "$(records fleet)" "$(records holds)"
 }
 
 # Lead to the engine whoever listens, once they say so; then tell how that went.

@@ -30,7 +30,10 @@ class Ssh(Model):
     known_hosts: str | None = Field(None, description="File with the host's key")
     host_key: str | None = Field(None, description="Pinned host key: `ssh-ed25519 AAAA…`")
     proxy_jump: str | None = Field(None, description="Host to jump through: `user@host:port`")
-    connect_timeout: Duration = Field("10s", description="Give up connecting after this long")
+    connect_timeout: Duration | None = Field(
+        None,
+        description="Give up connecting after this long; else 10s, or 5s if it is not `required`",
+    )
 
 
 class Docker(Model):
@@ -148,6 +151,11 @@ class Device(DeviceSettings):
         False,
         description="It reaches nothing but what is declared for it: the access policy proves that, "
         "and no rule written by hand may widen it",
+    )
+    required: bool = Field(
+        True,
+        description="Whether it is always on. One that is not is left out while it cannot be reached, "
+        "and given what it owes when it is back",
     )
     exports: dict[Name, DeviceExport] = Field(
         default_factory=dict, description="What it offers beside its stacks, by name"

@@ -67,6 +67,8 @@ def reconcile_host(
 
     With an `adoption`, projects that somebody else has made are taken over; else they are refused.
     """
+    if state.is_away and not spec.required:
+        return HostPlan(spec.device, asleep=state.problem)
     if state.problem:
         return HostPlan(spec.device, problem=state.problem, hint=state.hint)
     try:

@@ -75,9 +75,8 @@ def bare_host(fleet: Fleet, device: FleetDevice) -> HostSpec:
         for _, entry in ignored_on(fleet, device)
     )
     own = device.device
-    return HostSpec(
-        device.name, own.root, {}, fleet.inventory.name, own.renamed_from or "", ignored
-    )
+    name, before = fleet.inventory.name, own.renamed_from or ""
+    return HostSpec(device.name, own.root, {}, name, before, ignored, own.required)
 
 
 class _StackRenderer:

@@ -56,7 +56,7 @@ class Hands:
         targets = build_targets(self.fleet, self.hosts, [device])
         hosts = {device: self.hosts[device]}
         with open_session(hosts, self.vault, targets, _ignore) as session:
-            plan = session.plan([self.stack])
+            plan = session.demand([self.stack])
             if was_changed and plan.is_whole and _is_on_its_way(plan):
                 return None
             if restart and not (plan and is_revival(plan.changes)):

@@ -12,8 +12,10 @@ from paisctl.cluster.opening import Opened, open_members
 from paisctl.cluster.place import Place, place_of
 from paisctl.desired import HostSpec
 from paisctl.events import Listener
+from paisctl.hold import hold_of
 from paisctl.inventory.load import Fleet
 from paisctl.plan import Plan
+from paisctl.reconcile.holding import refusal
 from paisctl.rollout.balancers import Reached, check
 from paisctl.rollout.definition import Definition, repository_of, tag_of
 from paisctl.rollout.hands import is_revival
@@ -71,6 +73,7 @@ class Scene:
             Obstacle(refusal.problem, refusal.hint, refusal.address.device)
             for refusal in self.plan.refused
         ]
+        found += list(self._held())
         if task.is_restart:
             hint = f"paisctl rollout {self.definition.name}"
             what = "the inventory has changes for it, and a restart makes none"
@@ -86,6 +89,15 @@ class Scene:
         unreached = [d for d in self.definition.devices if d in self.opened.away]
         found += self.driver.preflight(task, {*away, *unreached})
         return found + check(self.balancers, self.definition.devices)
+
+    def _held(self) -> Iterator[Obstacle]:
+        """The members that somebody holds although the inventory changes nothing on them."""
+        refused = {refusal.address.device for refusal in self.plan.refused}
+        for device in self.definition.devices:
+            hold = hold_of(self.opened.states[device], self.definition.stack)
+            if hold and device not in refused:
+                found = refusal(device, self.definition.stack, hold)
+                yield Obstacle(found.problem, found.hint, device)
 
 
 @contextmanager
@@ -125,7 +137,7 @@ def open_scene(
             ],
             places,
             recall(places, definition.name),
-            session.plan([definition.stack]),
+            session.demand([definition.stack]),
             _running(definition, opened),
         )
 

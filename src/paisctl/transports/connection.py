@@ -194,13 +194,15 @@ def _refused(
     return AuthenticationRefused(f"{host} refuses to let us in (tried {tried}){said}", hint)
 
 
-def _unreachable(host: ResolvedHost, error: Exception) -> HostUnreachable:
+def _unreachable(host: ResolvedHost, error: Exception) -> HostError:
     ssh = f"ssh -v -p {host.port} {host.user}@{host.hostname}"
     if isinstance(error, socket.gaierror):
         return HostUnreachable(
             f"{host} cannot be found: the name {host.hostname} has no address",
             f"ping {host.hostname}",
         )
+    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+        return HostError(f"{host} and paisctl have no algorithms in common: {error}", ssh)
     if isinstance(error, TimeoutError):
         return HostUnreachable(
             f"{host} did not answer within {host.connect_timeout:g} s",

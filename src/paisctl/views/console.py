@@ -53,6 +53,11 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def minute(time: str) -> str:
+    """RFC 3339 in UTC as people read it, without the seconds."""
+    return time[:16].replace("T", " ")
+
+
 def duration(seconds: float) -> str:
     """`0.5 s`, `90 s`, `5 min`, `2 min 30 s`."""
     if seconds < 120:

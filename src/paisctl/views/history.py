@@ -17,7 +17,7 @@ from paisctl.history import (
     unreadable_lines,
 )
 from paisctl.observed import HostState
-from paisctl.views.console import plural, render
+from paisctl.views.console import minute, plural, render
 from paisctl.views.json import FORMAT, dump
 from paisctl.views.table import table
 
@@ -25,11 +25,6 @@ _GENERATIONS = ("  GEN", "WHEN (UTC)", "WHO", "COMMAND", "REVISION", "CHANGED")
 _RUNS = ("WHEN (UTC)", "HOST", "WHO", "COMMAND", "OUTCOME", "GENERATION", "STACKS")
 _STYLES = {"applied": "", "unlocked": "", "running": "", "stopped": "yellow"}
 _SHORT = 7  # hex digits of a git commit
-
-
-def minute(time: str) -> str:
-    """RFC 3339 in UTC as people read it, without the seconds."""
-    return time[:16].replace("T", " ")
 
 
 def revision(text: str) -> str:

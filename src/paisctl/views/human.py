@@ -8,6 +8,7 @@ from itertools import groupby, takewhile
 
 from rich.text import Text
 
+from paisctl.owing import Owed
 from paisctl.plan import (
     LEFT_ALONE,
     Action,
@@ -20,7 +21,7 @@ from paisctl.plan import (
     count,
 )
 from paisctl.revision import Then
-from paisctl.views.console import plural, render
+from paisctl.views.console import minute, plural, render
 
 _STYLES = {
     Action.CREATE: "green",
@@ -69,13 +70,16 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
         if host.hint:
             yield Text(f"    hint: {host.hint}")
         yield Text()
+    if host.asleep:
+        yield from asleep_lines(host)
+        yield Text()
     for refusal in host.refused:
         where = (f"{refusal.address}  ", "bold")
         yield Text.assemble(("? ", "red"), where, refusal.problem)
         if refusal.hint:
             yield Text(f"    hint: {refusal.hint}")
         yield Text()
-    for note in host.notes:
+    for note in (*map(str, host.held), *host.notes):
         yield Text.assemble("  ", (f"{host.device}  ", "bold"), f"note: {note}")
     for change in gathered(host.changes):
         yield headline(change)
@@ -84,6 +88,21 @@ def _host_lines(host: HostPlan, show_diffs: bool) -> Iterator[Text]:
             yield from (_diff_line(line) for line in change.diff.splitlines())
     if host.changes:
         yield Text()
+
+
+def asleep_lines(host: HostPlan) -> Iterator[Text]:
+    """A host that is asleep, and what it owes."""
+    yield Text.assemble(("z ", "cyan"), (f"{host.device}  ", "bold"), f"asleep: {host.asleep}")
+    yield from (Text(f"    {line}", "dim") for line in owed_words(host.owed))
+
+
+def owed_words(owed: Owed | None) -> list[str]:
+    """What a host that is asleep has yet to be given, in a line or two."""
+    if owed is None:
+        return ["what it owes is not known until it wakes"]
+    stacks = ", ".join(f"{name} ({how})" for name, how in owed.stacks) or "nothing"
+    since = f" since {minute(owed.since)} UTC" if owed.since else ""
+    return [f"owes {stacks}{since}", f"as of its last apply, {minute(owed.as_of)} UTC"]
 
 
 def policy_lines(policy: PolicyPlan, *, show_diffs: bool = False) -> Iterator[Text]:
@@ -199,16 +218,20 @@ def summary(plan: Plan, then: Then | None = None) -> str:
     hosts = plural(len(plan.hosts), "host")
     unplanned = f"{plural(len(plan.problems), 'host')} could not be planned"
     refused = f"{plural(len(plan.refused), 'stack')} refused" if plan.refused else ""
-    left_out = ", ".join(part for part in (unplanned * bool(plan.problems), refused) if part)
+    asleep = f"{plural(len(plan.asleep), 'host')} asleep" if plan.asleep else ""
+    parts = (unplanned * bool(plan.problems), refused, asleep)
+    left_out = ", ".join(part for part in parts if part)
     if not plan:
         if plan.hosts and len(plan.problems) == len(plan.hosts):
             return f"No plan: {unplanned}."
         rest = f"; {left_out}" if left_out else ""
         if plan.policy and plan.policy.problem:
             rest += "; the access policy could not be planned"
-        if any(note.startswith(LEFT_ALONE) for note in _notes(plan)):
+        if _leaves_alone(plan):
             return f"Nothing to do but what is left alone{rest}."
-        whole = sum(not (host.problem or host.refused) for host in plan.hosts)
+        whole = sum(not (host.problem or host.refused or host.asleep) for host in plan.hosts)
+        if plan.hosts and len(plan.asleep) == len(plan.hosts):
+            return f"Nothing to do{rest}."
         what = plural(whole, "host") if plan.hosts else "the access policy is"
         same = f"as at {then.revision}" if then else "as wanted"
         return f"Nothing to do: {what} {same}{rest}."
@@ -220,6 +243,11 @@ def summary(plan: Plan, then: Then | None = None) -> str:
     if plan.policy and plan.policy.problem:
         rest += " The access policy could not be planned."
     return f"Plan: {counts} {' and '.join(where)}.{rest}"
+
+
+def _leaves_alone(plan: Plan) -> bool:
+    """Whether there is more to do than is planned."""
+    return bool(plan.held_changes) or any(note.startswith(LEFT_ALONE) for note in _notes(plan))
 
 
 def _notes(plan: Plan) -> Iterator[str]:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from paisctl.hold import Hold
+from paisctl.owing import Owed
 from paisctl.plan import Action, Cause, Change, HostPlan, Plan, PolicyPlan, count
 from paisctl.revision import Then
 
@@ -44,6 +46,7 @@ def _summary(plan: Plan) -> dict[str, Any]:
         "hosts": len(plan.hosts),
         "hosts_changing": len(plan.changing),
         "hosts_not_planned": len(plan.problems),
+        "hosts_asleep": len(plan.asleep),
         "stacks_refused": len(plan.refused),
         "changes": len(plan.changes),
         "by_action": {name: actions.get(action, 0) for action, name in _ACTIONS.items()},
@@ -56,7 +59,10 @@ def _host(host: HostPlan) -> dict[str, Any]:
         "device": host.device,
         "problem": host.problem or None,
         "hint": host.hint or None,
+        "asleep": host.asleep or None,
+        "owed": owed(host.owed) if host.owed else None,
         "notes": list(host.notes),
+        "held": [hold(each.hold) | {"changes": len(each.changes)} for each in host.held],
         "refused": [
             {"stack": each.address.name, "problem": each.problem, "hint": each.hint or None}
             for each in host.refused
@@ -70,6 +76,26 @@ def _host(host: HostPlan) -> dict[str, Any]:
             }
             for stack in host.stacks
         ],
+    }
+
+
+def owed(owed: Owed) -> dict[str, Any]:
+    """What a host that is asleep has yet to be given."""
+    return {
+        "stacks": dict(owed.stacks),
+        "since": owed.since or None,
+        "as_of": owed.as_of or None,
+    }
+
+
+def hold(hold: Hold) -> dict[str, Any]:
+    """A hold; of a whole device without a stack, a damaged one without all else."""
+    return {
+        "stack": hold.stack or None,
+        "until": hold.end or None,
+        "who": hold.who or None,
+        "machine": hold.machine or None,
+        "reason": hold.reason or None,
     }
 
 

@@ -14,7 +14,7 @@ from paisctl.plan import Change, HostPlan, Plan, PolicyPlan
 from paisctl.revision import Then
 from paisctl.views.console import plural, visible
 from paisctl.views.excerpt import shown_path
-from paisctl.views.human import UNSEEN, gathered, summary, values, why
+from paisctl.views.human import UNSEEN, gathered, owed_words, summary, values, why
 
 # GitHub refuses a longer comment than 65,536 characters; some are for whoever posts it.
 LIMIT = 65_000
@@ -66,7 +66,7 @@ def plan(
 
 
 def _host(host: HostPlan) -> Iterator[_Block]:
-    if not (host.problem or host.refused or host.notes or host.changes):
+    if not (host.problem or host.asleep or host.held or host.refused or host.notes or host.changes):
         return
     yield _Block(f"#### {_prose(host.device)}", tuple(_said(host)))
     if host.changes:
@@ -77,9 +77,12 @@ def _said(host: HostPlan) -> Iterator[str]:
     """What is to be known beside the changes."""
     if host.problem:
         yield f"- **Could not be planned:** {_prose(host.problem)}{_hint(host.hint)}"
+    if host.asleep:
+        words = "; ".join(owed_words(host.owed))
+        yield f"- **Asleep:** {_prose(host.asleep)}; {_prose(words)}"
     for each in host.refused:
         yield f"- **Refused:** {_code(each.address.name)}: {_prose(each.problem)}{_hint(each.hint)}"
-    yield from _notes(host.notes)
+    yield from _notes((*map(str, host.held), *host.notes))
 
 
 def _policy(policy: PolicyPlan) -> Iterator[_Block]:

@@ -155,8 +155,13 @@ def _verdict(report: Report) -> str:
     said = ", ".join(f"{n} {_COUNTED[outcome]}" for outcome, n in counts if n)
     stacks = plural(len(ends), "stack")
     if report.succeeded:
-        return f"Done: {stacks} applied on {plural(len(report.results), 'host')}."
-    troubles = ((report.plan.problems, "could not be planned"), (report.unreached, "broke off"))
+        rest = f"; {plural(len(report.plan.asleep), 'host')} asleep" if report.plan.asleep else ""
+        return f"Done: {stacks} applied on {plural(len(report.results), 'host')}{rest}."
+    troubles = (
+        (report.plan.problems, "could not be planned"),
+        (report.unreached, "broke off"),
+        (report.plan.asleep, "asleep"),
+    )
     rest = "".join(f"; {plural(len(hosts), 'host')} {what}" for hosts, what in troubles if hosts)
     if report.plan.refused:
         rest += f"; {plural(len(report.plan.refused), 'stack')} refused"

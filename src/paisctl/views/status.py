@@ -9,10 +9,12 @@ from typing import Any
 from rich.text import Text
 
 from paisctl.history import BROKE_OFF, Run
+from paisctl.plan import HostPlan
 from paisctl.status import DISABLED, Row, Standing
-from paisctl.views.console import plural, render
-from paisctl.views.history import minute, stacks_of
-from paisctl.views.json import FORMAT, dump
+from paisctl.views.console import minute, plural, render
+from paisctl.views.history import stacks_of
+from paisctl.views.human import asleep_lines
+from paisctl.views.json import FORMAT, dump, hold, owed
 from paisctl.views.table import table
 
 _HEADINGS = ("HOST", "SERVICE", "WANTED", "RUNNING", "STATE", "DIFFERS", "SINCE (UTC)")
@@ -28,9 +30,14 @@ _ENDS = {
 
 def as_json(rows: Sequence[Row], standings: Sequence[Standing] = ()) -> str:
     """One JSON document, with a line end."""
-    services = [{key: value or None for key, value in asdict(row).items()} for row in rows]
+    services = [_row(row) for row in rows]
     hosts = [_json(standing) for standing in standings]
     return dump({"format": FORMAT, "hosts": hosts, "services": services})
+
+
+def _row(row: Row) -> dict[str, Any]:
+    members = {key: value or None for key, value in asdict(row).items()}
+    return members | {"owed": owed(row.owed) if row.owed else None}
 
 
 def _json(standing: Standing) -> dict[str, Any]:
@@ -52,17 +59,24 @@ def _json(standing: Standing) -> dict[str, Any]:
         "generation": run.generation,
         "stacks": dict(run.stacks),
     }
-    return {"device": standing.device, "locked_by": locked, "unfinished": unfinished}
+    return {
+        "device": standing.device,
+        "locked_by": locked,
+        "unfinished": unfinished,
+        "holds": [hold(each) for each in standing.holds],
+    }
 
 
 def as_table(rows: Sequence[Row], standings: Sequence[Standing] = ()) -> str:
     """One line per service, in columns; what is amiss with hosts; and a line that sums up."""
-    services = [row for row in rows if not row.problem]
+    services = [row for row in rows if not (row.problem or row.asleep)]
     styles = [_STYLES.get(row.state, "red") for row in services]
     lines = list(table(_HEADINGS, [_cells(row) for row in services], styles)) if services else []
     for row in rows:
         if row.problem:
             lines.append(Text.assemble(("? ", "red"), (row.device, "bold"), f"  {row.problem}"))
+        if row.asleep:
+            lines += asleep_lines(HostPlan(row.device, asleep=row.asleep, owed=row.owed))
     lines += [line for standing in standings for line in _standing(standing)]
     return render([*lines, Text(_summary(rows), "bold")])
 
@@ -73,6 +87,9 @@ def _standing(standing: Standing) -> Iterator[Text]:
         yield Text.assemble(
             ("~ ", "yellow"), (device, "bold"), f"  is being changed by {standing.lease}"
         )
+    for each in standing.holds:
+        what = f"{device}/{each.stack}" if each.stack else device
+        yield Text.assemble(("= ", "yellow"), (what, "bold"), f"  {each}")
     if run:
         yield Text.assemble(("! ", "red"), (device, "bold"), f"  the last run {_end(run)}")
         command, author = run.origin.command or "a run", run.origin.author or "somebody"
@@ -99,7 +116,7 @@ def _tag(image: str) -> str:
 
 
 def _summary(rows: Sequence[Row]) -> str:
-    services = [row for row in rows if not row.problem]
+    services = [row for row in rows if not (row.problem or row.asleep)]
     well = sum(row.state in ("healthy", "running") for row in services)
     well += sum(row.state == "exited (0)" and not row.differs for row in services)
     differ = sum(bool(row.differs) for row in services)
@@ -107,4 +124,6 @@ def _summary(rows: Sequence[Row]) -> str:
     disabled = sum(row.state == DISABLED for row in services)
     rest = f", {disabled} disabled" if disabled else ""
     said = f"{plural(len(services), 'service')}: {well} well{rest}, {differ} not as wanted"
+    asleep = sum(bool(row.asleep) for row in rows)
+    said += f"; {plural(asleep, 'host')} asleep" if asleep else ""
     return f"{said}; {plural(unread, 'host')} could not be read" if unread else said

@@ -27,7 +27,7 @@ class Host:
     applied: list[Any] = field(default_factory=list)
     states: dict[str, Any] = field(default_factory=lambda: {"a": None})
 
-    def plan(self, stacks: list[str]) -> Plan:
+    def demand(self, stacks: list[str]) -> Plan:
         assert stacks == ["qdrant"]
         return self.plans
 

@@ -20,6 +20,7 @@ from paisctl.cli.context import Settings
 from paisctl.cli.rollout_refusals import refuse_unreached
 from paisctl.cluster.driver import Obstacle, Task
 from paisctl.errors import CannotEdit, InvalidInput, PaisctlError
+from paisctl.observed import HostState
 from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
 from paisctl.rollout import scene as scene_module
 from paisctl.rollout.definition import define, repository_of, tag_of
@@ -67,7 +68,10 @@ def scene(*changes: Change, **away: str) -> Scene:
         ],
     )
     stacks = (StackPlan("qdrant", changes),) if changes else ()
-    opened, plan = SimpleNamespace(away=away), Plan((HostPlan("a", stacks),))
+    opened, plan = (
+        SimpleNamespace(away=away, states={"a": HostState("a")}),
+        Plan((HostPlan("a", stacks),)),
+    )
     parts: Any = (definition, opened, [], [], [], None, plan, {"a": "v1.18.3"})
     return Scene(*parts)
 
