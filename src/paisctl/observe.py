@@ -41,15 +41,8 @@ def observe(
         listener(Probing(target.device))
         start = time.monotonic()
         try:
-            if target.device in begun:
-                probing = begun[target.device].probe.result()
-                with at_host("read", target.device):
-                    state = listen(target, probing)
-            else:
-                with at_host("connect", target.device):
-                    target.transport.connect()
-                with at_host("read", target.device):
-                    state = probe(target, texts=texts, history=history)
+            on_its_way = begun.get(target.device)
+            state = _hear(target, on_its_way) if on_its_way else _ask(target, texts, history)
         except HostError as error:
             is_away = isinstance(error, HostUnreachable)
             hint = error.hint or ""
@@ -61,3 +54,16 @@ def observe(
         futures = [start_thread(read, target) for target in targets]
         states = [future.result() for future in futures]
     return {state.device: state for state in states}
+
+
+def _hear(target: Target, begun: Begun) -> HostState:
+    probing = begun.probe.result()
+    with at_host("read", target.device):
+        return listen(target, probing)
+
+
+def _ask(target: Target, texts: bool, history: bool) -> HostState:
+    with at_host("connect", target.device):
+        target.transport.connect()
+    with at_host("read", target.device):
+        return probe(target, texts=texts, history=history)

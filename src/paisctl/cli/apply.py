@@ -76,8 +76,7 @@ def apply(
 
     A saved plan is carried out without a question, or refused as a whole when a host has moved.
     Hosts are changed side by side, and read again to prove it. The tailnet's access policy comes
-    last and alone; a host that it locks out brings the old one back. Exits with 1 on a failure; a device
-    that is asleep and a stack that is held are none.
+    last and alone; a host that it locks out brings the old one back. Exits with 1 on a failure.
 
     \b
     Examples:

@@ -14,6 +14,7 @@ from paisctl.cli.remembering import remember
 from paisctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from paisctl.events import HostResult
     from paisctl.execution.batches import Pace
     from paisctl.execution.conduct import Conduct
     from paisctl.inventory.load import Fleet
@@ -131,17 +132,16 @@ def carry_out(
         keep=fleet.inventory.apply.keep_generations,
         pace=pace,
     )
+    results: Mapping[str, HostResult] = {}
+    succeeded = plan.is_whole
     if plan.changing:
         report = _apply(session, plan, conduct, how, transaction=how.is_transaction(fleet))
         if how.wait and how.replans and report.was_overtaken:
             typer.echo("\na host was changed meanwhile: reading and planning anew\n", err=True)
             return
         typer.echo(view.as_text(report, how.back_to), nl=False)
-        remember(session, plan, report.results, fleet)
-        succeeded = report.succeeded
-    else:
-        remember(session, plan, {}, fleet)
-        succeeded = plan.is_whole
+        results, succeeded = report.results, report.succeeded
+    remember(session, plan, results, fleet)
     raise typer.Exit(int(not _apply_policy(plan, fleet, after_all=succeeded)))
 
 

@@ -26,24 +26,24 @@ What = Annotated[
         help="A device, or one stack of it.", metavar="DEVICE[/STACK]", show_default=False
     ),
 ]
+Until = Annotated[
+    str,
+    typer.Option(
+        "--until",
+        help="When it ends: in `2h` or `3d`, or on `2026-12-01`, at `2026-12-01T18:00` (local "
+        "time). At most a year from now.",
+        metavar="WHEN",
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for whoever finds it.", metavar="TEXT")]
 
 
 def hold(
     context: typer.Context,
     what: What,
     *,
-    until: Annotated[
-        str,
-        typer.Option(
-            "--until",
-            help="When it ends: in `2h` or `3d`, or on `2026-12-01`, at `2026-12-01T18:00` (local "
-            "time). At most a year from now.",
-            metavar="WHEN",
-        ),
-    ],
-    reason: Annotated[
-        str, typer.Option("--reason", help="Why, for whoever finds it.", metavar="TEXT")
-    ],
+    until: Until,
+    reason: Reason,
 ) -> None:
     """Have a device or a stack left alone by everybody until then. It is written on the host.
 

@@ -74,8 +74,7 @@ def plan(
     """Show what differs between the inventory and the hosts. Changes nothing.
 
     A plan of the whole fleet ends with the tailnet's access policy. Signs: + create, ~ change, ! mend
-    (the host drifted), - remove, ? not read, z asleep. Exits with 1 when something could not be planned;
-    a device that is asleep does not count.
+    (the host drifted), - remove, ? not read, z asleep. Exits with 1 when something could not be planned.
 
     With --base it shows what a change of the inventory would change, as if the hosts were as that
     revision asks. A stack that `apply` would refuse is shown, and is no failure then.
