@@ -12,13 +12,17 @@ from benchmarks.fleet import OTHER_TAG, OTHER_WORD
 
 @dataclass(frozen=True)
 class Case:
-    """`is_plan` tells a plan from an apply of the variant; `is_first` starts from empty hosts."""
+    """`is_plan` tells a plan from an apply of the variant; `is_first` starts from empty hosts.
+
+    With `is_uneven` the last of the hosts has a tenth of a processor only.
+    """
 
     name: str
     title: str
     variant: str = "base"
     is_plan: bool = False
     is_first: bool = False
+    is_uneven: bool = False
 
     @property
     def starts_containers(self) -> bool:
@@ -30,11 +34,12 @@ CASES = (
     Case("noop-apply", "No-op apply"),
     Case("changed-file", "One changed file", "changed-file"),
     Case("changed-tag", "One changed image tag", "changed-tag"),
+    Case("slow-host", "One changed image tag, one slow host", "changed-tag", is_uneven=True),
     Case("first-deploy", "First deploy", is_first=True),
 )
 
 _WORD = "first"
-_WEB = "/web-web-1"
+WEB = "/web-web-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +83,9 @@ def _why(case: Case, before: Look, after: Look) -> list[str]:
     changed = {
         name for name in after.containers if after.containers[name] != before.containers[name]
     }
-    if changed != ({_WEB} if case.variant == "changed-tag" else set()):
+    if changed != ({WEB} if case.variant == "changed-tag" else set()):
         wrong.append(f"other containers: {', '.join(sorted(changed)) or 'none'}")
-    image = after.containers[_WEB].image
+    image = after.containers[WEB].image
     if case.variant == "changed-tag" and not image.endswith(f":{OTHER_TAG}"):
         wrong.append(f"its web server is {image}")
     files = {path for path in after.files if after.files[path] != before.files.get(path)}

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ class Machine:
         with self._engine() as client:
             found = client.get("/containers/json", params={"all": "true"}).raise_for_status().json()
         return {each["Names"][0]: _container(each) for each in found}
+
+    def started(self, name: str) -> float:
+        """When a container of its engine was started last, in seconds since 1970."""
+        with self._engine() as client:
+            found = client.get(f"/containers/{name.lstrip('/')}/json").raise_for_status().json()
+        return datetime.fromisoformat(found["State"]["StartedAt"]).timestamp()
 
     def files(self) -> dict[str, tuple[int, str]]:
         """Mode and SHA-256 of every file of its stacks, by path."""

@@ -23,8 +23,9 @@ _LOOK_EVERY = 0.1  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one run took: seconds, and per host bytes and executions."""
+    """What one run took: seconds, and per host bytes and executions. `began` is in seconds since 1970."""
 
+    began: float
     wall: float
     cpu: float
     traffic: float
@@ -46,7 +47,7 @@ def run(
     before = {machine.device: machine.counters() for machine in machines}
     used = _processor_time()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        start = time.perf_counter()
+        began, start = time.time(), time.perf_counter()
         done = subprocess.run(
             command,
             env={**os.environ, **environment},
@@ -61,6 +62,7 @@ def run(
         said = output.read()
     grown = [machine.counters() - before[machine.device] for machine in machines]
     return Sample(
+        began=began,
         wall=wall,
         cpu=_processor_time() - used,
         traffic=sum(each.traffic for each in grown) / len(grown),

@@ -61,6 +61,7 @@ def _against(results: Results) -> Iterator[str]:
         return
     yield _METHOD
     yield from _aims(results)
+    yield from _uneven(results)
     for case in CASES:
         found = {size: results.get(size, case.name) for size in results.sizes()}
         if any(found.values()):
@@ -105,6 +106,28 @@ def _remarks(size: int, parts: dict[str, Part]) -> Iterator[str]:
         yield f"{size} hosts: {runs[0]} runs only.\n"
     if len({part.run for part in parts.values()}) > 1:
         yield f"{size} hosts: not all tools were measured in the same run.\n"
+
+
+def _uneven(results: Results) -> Iterator[str]:
+    """Whether a slow host slows the others."""
+    even = {size: results.get(size, "changed-tag") for size in results.sizes()}
+    uneven = {size: results.get(size, "slow-host") for size in results.sizes()}
+    if not any(uneven.values()):
+        return
+    yield "### One slow host among others: a changed image tag\n"
+    yield "One host has a tenth of a processor. When had all *others* their new container?\n"
+    yield "| hosts | tool | all as quick, s | one slow, s | times | whole command then, s |"
+    yield "|---:|---|---:|---:|---:|---:|"
+    for size, parts in uneven.items():
+        for name, part in parts.items():
+            before = even[size].get(name)
+            if before and before.others and part.others:
+                without, within = median(before.others), median(part.others)
+                yield (
+                    f"| {size} | {name} | {without:.2f} | {within:.2f} | {within / without:.2f} "
+                    f"| {part.seconds:.2f} |"
+                )
+    yield ""
 
 
 def _aims(results: Results) -> Iterator[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.cases import Case, look, problems
+from benchmarks.cases import WEB, Case, look, problems
 from benchmarks.engine import Machine
 from benchmarks.fleet import Fleet
 from benchmarks.measure import Sample, adopt_orphans, peak_memory, run
@@ -19,6 +22,7 @@ from paisctl.lab.engine import local_engine
 
 FOLDER = Path(".paisctl/benchmarks")
 _SETTLE = 0.5  # seconds for what a run has left to do on the hosts
+_SLOW = 0.1  # of a processor: about a small board beside this machine
 
 
 class WorkNotDone(Exception):
@@ -58,6 +62,8 @@ class Race:
             started = time.monotonic()
             _say(f"{hosts} hosts, {case.title.lower()}")
             self._part(hosts, case)
+            if case.is_plan:
+                self._profile(hosts)
             _say(f"{hosts} hosts, {case.title.lower()}: {time.monotonic() - started:.0f} s")
 
     def _part(self, hosts: int, case: Case) -> None:
@@ -73,9 +79,18 @@ class Race:
             parts[tool.name].memory = peak[0]
         for _ in range(self._runs):
             for tool in tools:
-                parts[tool.name].add(self._run(tool, case))
+                sample = self._run(tool, case)
+                parts[tool.name].add(sample, self._others(case, sample))
         for name, part in parts.items():
             self._results.put(hosts, case.name, name, part)
+
+    def _profile(self, hosts: int) -> None:
+        """Note what paisctl says of where the time of a plan goes; not one of the timed runs."""
+        plan = Paisctl(self._fleet).plan("base")
+        said = self._command(replace(plan, words=[plan.words[0], "--timings", *plan.words[1:]]))
+        stages = said.output.partition("\nstage ")[2]
+        lines = [f"### Where it goes: `paisctl --timings plan`, {hosts} hosts\n", "```text"]
+        self._results.put_alone(f"profile {hosts}", [*lines, f"stage {stages}```", ""])
 
     def _prove_sight(self, tools: Sequence[Tool]) -> None:
         """A plan that would not see a changed file is not worth its time."""
@@ -93,7 +108,8 @@ class Race:
         time.sleep(_SETTLE)
         before = look(self._machines)
         command = tool.plan(case.variant) if case.is_plan else tool.apply(case.variant)
-        sample = self._command(command)
+        with self._uneven() if case.is_uneven else nullcontext():
+            sample = self._command(command)
         time.sleep(_SETTLE)
         wrong = problems(case, before, look(self._machines))
         if sample.status:
@@ -105,6 +121,22 @@ class Race:
             raise WorkNotDone(f"{tool.name}, {case.title.lower()}:\n{found}\n\n{sample.output}")
         _say(f"  {tool.name}: {sample.wall:.2f} s, {sample.cpu:.2f} s of processor time")
         return sample
+
+    @contextmanager
+    def _uneven(self) -> Iterator[None]:
+        """The last of the hosts has a tenth of a processor only."""
+        engine, name = local_engine(), self._fleet.hosts[-1].container
+        engine.container.update(name, cpus=_SLOW)
+        try:
+            yield
+        finally:
+            engine.container.update(name, cpus=os.cpu_count())
+
+    def _others(self, case: Case, sample: Sample) -> float | None:
+        """Seconds until all hosts but the last had their new container, by their engines."""
+        if case.variant != "changed-tag":
+            return None
+        return max(each.started(WEB) for each in self._machines[:-1]) - sample.began
 
     def _to_base(self) -> None:
         """Paisctl brings every host to the first state, whoever has changed it."""

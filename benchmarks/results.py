@@ -17,7 +17,8 @@ class Part:
     """The runs of one tool in one case on so many hosts.
 
     Seconds; bytes; per host bytes and executions. `run` is when the whole run began: what has the
-    same was measured in turns.
+    same was measured in turns. `others` is when all hosts but the last had their new container; only
+    where containers are replaced.
     """
 
     run: str
@@ -25,9 +26,12 @@ class Part:
     cpu: list[float] = field(default_factory=list)
     traffic: list[float] = field(default_factory=list)
     executions: list[float] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
     memory: int = 0
 
-    def add(self, sample: Sample) -> None:
+    def add(self, sample: Sample, others: float | None) -> None:
+        if others is not None:
+            self.others.append(round(others, 3))
         self.wall.append(round(sample.wall, 3))
         self.cpu.append(round(sample.cpu, 3))
         self.traffic.append(round(sample.traffic))
