@@ -249,17 +249,21 @@ def test_a_report_names_the_hosts_that_could_not_be_planned() -> None:
 def test_a_table_of_states() -> None:
     rows = [
         Row("k6", "qdrant", "qdrant", "q:1", "q:1", "healthy", "", "2026-05-04T10:20:30Z"),
+        Row("k6", "cache", "redis", "r:8", "r:7", "healthy", "pending", "2026-05-04T10:20:30Z"),
         Row("k6", "old", "app", "", "x:1", "running", "orphan", ""),
+        Row("k6", "web", "web", "w:1", "", "missing", "drift", ""),
         Row("m7-1", problem="gone"),
     ]
     assert status_view.as_table(rows).splitlines() == [
-        "HOST  SERVICE  WANTED     RUNNING  STATE    DIFFERS  SINCE (UTC)",
-        "k6    qdrant   1          1        healthy  -        2026-05-04 10:20",
-        "k6    old/app  (nothing)  1        running  orphan   -",
+        "HOST  SERVICE      VERSION  STATE             SINCE (UTC)",
+        "k6    qdrant       1        healthy           2026-05-04 10:20",
+        "k6    cache/redis  7 → 8    healthy, pending  2026-05-04 10:20",
+        "k6    old/app      1        running, orphan   -",
+        "k6    web          1        missing, drift    -",
         "? m7-1  gone",
-        "2 services: 2 well, 1 not as wanted; 1 host could not be read",
+        "4 services: 3 well, 3 not as wanted; 1 host could not be read",
     ]
-    assert json.loads(status_view.as_json(rows))["services"][2]["problem"] == "gone"
+    assert json.loads(status_view.as_json(rows))["services"][-1]["problem"] == "gone"
 
 
 def test_a_table_of_nothing() -> None:

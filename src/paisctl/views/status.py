@@ -17,7 +17,7 @@ from paisctl.views.human import asleep_lines
 from paisctl.views.json import FORMAT, dump, hold, owed
 from paisctl.views.table import table
 
-_HEADINGS = ("HOST", "SERVICE", "WANTED", "RUNNING", "STATE", "DIFFERS", "SINCE (UTC)")
+_HEADINGS = ("HOST", "SERVICE", "VERSION", "STATE", "SINCE (UTC)")
 _STYLES = {"healthy": "", "running": "", "starting": "yellow", DISABLED: "dim"}
 _ENDS = {
     BROKE_OFF: "broke off before it was done",
@@ -105,10 +105,12 @@ def _end(run: Run) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    """Five columns have room in a window of 80, also with the names of a real fleet."""
     name = row.service if row.service == row.stack else f"{row.stack}/{row.service}"
-    wanted, running = _tag(row.wanted) or "(nothing)", _tag(row.running) or "-"
-    since = row.since[:16].replace("T", " ")
-    return (row.device, name, wanted, running, row.state, row.differs or "-", since or "-")
+    versions = dict.fromkeys(filter(None, (_tag(row.running), _tag(row.wanted))))
+    differs = "drift, pending" if row.differs == "both" else row.differs
+    state = f"{row.state}, {differs}" if differs else row.state
+    return (row.device, name, " → ".join(versions), state, minute(row.since) or "-")
 
 
 def _tag(image: str) -> str:

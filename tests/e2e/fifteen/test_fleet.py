@@ -102,6 +102,9 @@ def scraped(machines: Machines) -> set[str]:
 
 
 def test_a_second_plan_and_apply_find_nothing_and_touch_nothing(machines: Machines) -> None:
+    status = machines.lab.paisctl("status").stdout
+    assert status.endswith("\n23 services: 23 well, 0 not as wanted\n")
+    assert max(map(len, status.splitlines())) <= 80
     before = machines.look()
     for command in (("plan", "--detailed-exitcode"), ("apply", "--yes")):
         completed = machines.lab.paisctl(*command)
