@@ -10,6 +10,7 @@ import pytest
 
 from paisctl.diagnostics import Mark
 from paisctl.events import HostResult, Outcome, StackEnded
+from paisctl.history import Origin, Run
 from paisctl.observed import HostState
 from paisctl.plan import (
     Action,
@@ -25,7 +26,7 @@ from paisctl.plan import (
 )
 from paisctl.report import Report
 from paisctl.secrets import token
-from paisctl.status import Row
+from paisctl.status import Row, Standing
 from paisctl.views import device as device_view
 from paisctl.views import human
 from paisctl.views import json as json_view
@@ -264,6 +265,26 @@ def test_a_table_of_states() -> None:
         "4 services: 3 well, 3 not as wanted; 1 host could not be read",
     ]
     assert json.loads(status_view.as_json(rows))["services"][-1]["problem"] == "gone"
+
+
+def test_a_run_that_ended_alike_on_many_hosts_is_said_once() -> None:
+    """A canary that fails leaves it on all the others."""
+    origin = Origin(run="r1", who="ann", machine="pc", command="apply")
+
+    def standing(device: str, outcome: str, **stacks: str) -> Standing:
+        time = "2026-05-04T10:20:30Z"
+        return Standing(device, None, Run(device, time, origin, 3, outcome, "", stacks))
+
+    stopped = [standing(device, "stopped", web="skipped") for device in ("m7-1", "nas", "pi")]
+    failed = standing("k6", "rolled-back", web="rolled-back")
+    assert status_view.as_table([], [stopped[0], failed, *stopped[1:]]).splitlines()[:-1] == [
+        "! m7-1, nas, pi  the last run was stopped before it was done: web skipped",
+        "    apply by ann@pc, 2026-05-04 10:20 UTC",
+        "    next: paisctl plan m7-1 nas pi",
+        "! k6  the last run failed and was rolled back to generation 3: web",
+        "    apply by ann@pc, 2026-05-04 10:20 UTC",
+        "    next: paisctl plan k6",
+    ]
 
 
 def test_a_table_of_nothing() -> None:

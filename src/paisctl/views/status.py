@@ -78,11 +78,12 @@ def as_table(rows: Sequence[Row], standings: Sequence[Standing] = ()) -> str:
         if row.asleep:
             lines += asleep_lines(HostPlan(row.device, asleep=row.asleep, owed=row.owed))
     lines += [line for standing in standings for line in _standing(standing)]
+    lines += _unfinished(standings)
     return render([*lines, Text(_summary(rows), "bold")])
 
 
 def _standing(standing: Standing) -> Iterator[Text]:
-    device, run = standing.device, standing.unfinished
+    device = standing.device
     if standing.lease:
         yield Text.assemble(
             ("~ ", "yellow"), (device, "bold"), f"  is being changed by {standing.lease}"
@@ -90,12 +91,22 @@ def _standing(standing: Standing) -> Iterator[Text]:
     for each in standing.holds:
         what = f"{device}/{each.stack}" if each.stack else device
         yield Text.assemble(("= ", "yellow"), (what, "bold"), f"  {each}")
-    if run:
-        yield Text.assemble(("! ", "red"), (device, "bold"), f"  the last run {_end(run)}")
+
+
+def _unfinished(standings: Sequence[Standing]) -> Iterator[Text]:
+    """Runs that did not do all they were to do; one that ended alike on many hosts is said once."""
+    alike: dict[tuple[str, str, bool], list[tuple[str, Run]]] = {}
+    for each in standings:
+        if run := each.unfinished:
+            key = (run.origin.run or each.device, _end(run), bool(each.lease))
+            alike.setdefault(key, []).append((each.device, run))
+    for (_, end, is_locked), found in alike.items():
+        devices, run = [device for device, _ in found], found[0][1]
+        yield Text.assemble(("! ", "red"), (", ".join(devices), "bold"), f"  the last run {end}")
         command, author = run.origin.command or "a run", run.origin.author or "somebody"
         yield Text(f"    {command} by {author}, {minute(run.time)} UTC")
-        if not standing.lease:
-            yield Text(f"    next: paisctl plan {device}")
+        if not is_locked:
+            yield Text(f"    next: paisctl plan {' '.join(devices)}")
 
 
 def _end(run: Run) -> str:
