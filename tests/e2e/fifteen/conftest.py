@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -43,8 +42,7 @@ def bare(labs: Labs) -> Machines:
 def first_deploy(bare: Machines) -> FirstDeploy:
     before = bare.look()
     completed = bare.lab.paisctl("apply", "--yes")
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(bare.wait_for_health, bare.hosts))
+    bare.wait_for_health()
     seen = bare.look()
     logins = {device: seen[device].logins - before[device].logins for device in seen}
     return FirstDeploy(completed, seen, logins)
@@ -52,7 +50,8 @@ def first_deploy(bare: Machines) -> FirstDeploy:
 
 @pytest.fixture
 def machines(bare: Machines, first_deploy: FirstDeploy) -> Machines:
-    """All hosts as the inventory wants them."""
+    """All hosts as the inventory wants them, and well."""
     assert first_deploy.completed.returncode == 0, first_deploy.completed.stderr
     apply(bare.lab)
+    bare.wait_for_health()
     return bare

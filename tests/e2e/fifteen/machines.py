@@ -95,10 +95,11 @@ class Machines:
             logins=SshdCounts(*map(int, parts["sshd"].split())),
         )
 
-    def wait_for_health(self, device: str) -> None:
-        """Wait until the engine itself has asked its containers how they are: every few seconds."""
-        starting = "docker ps -q --filter health=starting"
-        self.sh(device, f'while [ "$({starting})" ]; do sleep 0.5; done')
+    def wait_for_health(self) -> None:
+        """Wait until the engines themselves have asked new containers how they are: some seconds."""
+        wait = 'while [ "$(docker ps -q --filter health=starting)" ]; do sleep 0.5; done'
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda device: self.sh(device, wait), self.lab.devices))
 
     def sh(self, device: str, script: str) -> str:
         """Run a shell script on a host as root; it must succeed."""

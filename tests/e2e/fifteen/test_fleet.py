@@ -154,7 +154,7 @@ def test_when_the_canary_fails_nobody_else_is_touched(machines: Machines, tmp_pa
     completed = machines.lab.paisctl("apply", "--yes", "--canary", canary, overlay=change)
 
     told = machines.lab.paisctl("status").stdout
-    machines.wait_for_health(canary)
+    machines.wait_for_health()
     after = machines.look()
     for device in before.keys() - {canary}:
         assert after[device].ids == before[device].ids, device
