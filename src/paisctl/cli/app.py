@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import os
 import signal
 import sys
 from pathlib import Path
@@ -126,18 +125,12 @@ app.add_typer(lab.app, name="lab")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run paisctl; exits with 0, 1 (failed), 64 (usage) or 130 (interrupted, or terminated)."""
-    _start_up_quickly()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
             signal.signal(number, signal.default_int_handler)
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
-
-
-def _start_up_quickly() -> None:
-    # Modules and an inventory are many objects, none of them garbage: looking for some takes 30 ms.
-    gc.set_threshold(100_000, 20, 20)
-    # Looking for plugins of pydantic takes 10 ms; paisctl has none, and wants nobody else's.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    gc.freeze()  # else Python looks through all that there is, three times, before it ends
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
