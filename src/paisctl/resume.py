@@ -10,6 +10,7 @@ from paisctl.desired import HostSpec
 from paisctl.errors import PaisctlError
 from paisctl.events import Listener
 from paisctl.inventory.load import Fleet
+from paisctl.owing import Owed, Record, newest
 from paisctl.plan import HostPlan, Plan
 from paisctl.reconcile.holding import hold_back
 from paisctl.saved_plan import SAVE_ANEW, SavedPlan
@@ -87,14 +88,27 @@ def asleep_in(session: Session, fleet: Fleet, *, skips_away: bool) -> dict[str, 
 
 
 def without(plan: Plan, asleep: Mapping[str, str], session: Session) -> Plan:
-    """A plan without hosts that are asleep by now, and stacks that are held by now."""
+    """A plan without hosts that are asleep by now, which owe it, and stacks that are held by now."""
+    records = newest(session.states.values())
     hosts = tuple(
-        HostPlan(host.device, asleep=asleep[host.device])
+        HostPlan(host.device, asleep=asleep[host.device], owed=_owed(host, records))
         if host.device in asleep and not host.asleep
         else host
         for host in plan.hosts
     )
     return hold_back(replace(plan, hosts=hosts), session.states)
+
+
+def _owed(host: HostPlan, records: Mapping[str, Record]) -> Owed | None:
+    """What a plan would have given a host; None if it does not say."""
+    record = records.get(host.device, Record(host.device, {}, 0, ""))
+    words = tuple(
+        (each.name, "changed" if each.name in record.stacks or not record.applied else "new")
+        if each.entry
+        else (each.name, "to remove")
+        for each in host.stacks
+    )
+    return Owed(words, record.owed_since, record.applied) if words else None
 
 
 def replan(saved: SavedPlan, session: Session, moved: Collection[str]) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from paisctl.cli.app import run
 from paisctl.errors import HostUnreachable
 from paisctl.hold import Hold
 from paisctl.memory import to_remember
@@ -24,7 +25,15 @@ EPOCH = probe.EPOCH
 
 
 @pytest.fixture
-def hosts(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedFleet:
+def connected() -> list[FakeTransport]:
+    """The connections that were made, in order."""
+    return []
+
+
+@pytest.fixture
+def hosts(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, connected: list[FakeTransport]
+) -> SimulatedFleet:
     """Three hosts as wanted; the mac need not be on, and the box remembers it."""
     document = yaml.safe_load(INVENTORY.read_text())
     box = document["devices"]["box"]
@@ -41,7 +50,8 @@ def hosts(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> SimulatedFleet:
         host = simulated.hosts[names[settings.host]]
         if host.problem:
             return FakeTransport(refuses=HostUnreachable(host.problem, "ping it"))
-        return FakeTransport([probe.reply(host), Reply(b"@paisctl kept\n")])
+        connected.append(FakeTransport([probe.reply(host), Reply(b"@paisctl kept\n")]))
+        return connected[-1]
 
     monkeypatch.setattr("paisctl.targets.SshTransport", connect)
     states = {name: host.state() for name, host in simulated.hosts.items()}
@@ -90,6 +100,22 @@ def test_what_a_sleeping_device_owes(hosts: SimulatedFleet, session: Session) ->
     )
 
 
+def test_a_saved_plan_of_a_device_that_fell_asleep(
+    hosts: SimulatedFleet,
+    session: Session,
+    capsys: pytest.CaptureFixture[str],
+    connected: list[FakeTransport],
+) -> None:
+    change()
+    assert run(["plan", "mac", "box", "-o", "plan.json"]) == 0
+    assert run(["plan", "mac", "-o", "alone.json"]) == 0
+    capsys.readouterr()
+    hold(hosts, "box", "", "disks are being swapped")  # so that nothing is left to do there
+    away(hosts, "mac")
+    session("fell-asleep", "paisctl apply plan.json --yes", "paisctl apply alone.json --yes")
+    assert b'"owed_since": "2' in connected[-1].stdins[-1]
+
+
 def test_what_nobody_remembers(hosts: SimulatedFleet, session: Session) -> None:
     hosts.hosts["box"].remembered = ()
     away(hosts, "mac")
@@ -134,3 +160,12 @@ def test_a_device_that_is_asleep_cannot_be_held(hosts: SimulatedFleet, session: 
     session(
         "hold-asleep", "paisctl hold mac --until 2h --reason 'on a trip'", "paisctl release mac"
     )
+
+
+@pytest.mark.parametrize("stack", ["../db", "db/x", "_device", "", "Db", ".."])
+def test_what_is_held_is_a_stack_also_where_the_manifest_is_damaged(
+    stack: str, hosts: SimulatedFleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts.hosts["nas"].manifest = "{"
+    assert run(["hold", f"nas/{stack}", "--until", "2h", "--reason", "x"]) == 64
+    assert f"there is no stack `{stack}` on nas" in capsys.readouterr().err

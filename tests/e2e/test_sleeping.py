@@ -121,7 +121,9 @@ def test_a_saved_plan_is_carried_out_without_one_that_fell_asleep(
     try:
         applied = both.paisctl("apply", "--yes", saved, overlay=change)
         assert applied.returncode == 0, applied.stdout + applied.stderr
+        assert "owes canary (changed)" in applied.stdout
         assert memory(both, BOX) == 56
+        assert record(both)["owed_since"]
     finally:
         host.power_on()
     assert memory(both, SLEEPER) != 56

@@ -120,6 +120,14 @@ def test_a_plan_leaves_out_what_is_held_and_counts_it() -> None:
     ]
 
 
+def test_what_was_counted_when_a_plan_was_saved_is_still_counted_when_it_is_applied() -> None:
+    plan = Plan((HostPlan("box", (stack("db", 2), stack("web"))),))
+    saved = hold_back(plan, {"box": state(OF_STACK)})
+    assert hold_back(saved, {"box": state(OF_STACK)}) == saved
+    (host,) = hold_back(saved, {"box": state(OF_STACK, OF_DEVICE)}).hosts
+    assert [(held.hold.stack, len(held.changes)) for held in host.held] == [("", 1), ("db", 2)]
+
+
 def test_a_hold_that_nothing_is_left_alone_for_is_said_too() -> None:
     (host,) = hold_back(Plan((HostPlan("box", (stack("web"),)),)), {"box": state(OF_STACK)}).hosts
     assert [held.changes for held in host.held] == [()]

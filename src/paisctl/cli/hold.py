@@ -6,7 +6,7 @@ import getpass
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -160,10 +160,8 @@ def _require(stack: str, fleet: Fleet, state: HostState) -> None:
 
     known = {*fleet.devices[state.device].device.stacks, *(h.stack for h in holds_of(state))}
     known |= {container.stack for container in state.containers if container.stack}
-    try:
+    with suppress(UnusableManifest):
         known |= set(parse_manifest(state.manifest).stacks)
-    except UnusableManifest:
-        known |= {stack}  # nobody knows better
     known.discard("")  # what holds the whole device
     if stack not in known:
         hint = did_you_mean(stack, known, "stacks")

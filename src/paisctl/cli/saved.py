@@ -10,6 +10,7 @@ import typer
 
 from paisctl.cli.carry_out import APPLY, How, carry_out, confirm
 from paisctl.cli.context import settings
+from paisctl.cli.remembering import remember
 from paisctl.errors import UsageError
 
 
@@ -74,11 +75,11 @@ def apply_saved(
         typer.echo(view.moved(saved, moved, path, replanned=replan_moved), nl=False)
         if moved and not replan_moved:
             raise typer.Exit(1)
-        if replan_moved:
-            plan = replan(saved, session, moved)
+        plan = replan(saved, session, moved) if replan_moved else plan
         is_new, plan = plan != saved.plan, without(plan, asleep, session)
         typer.echo(human.plan(plan, show_diffs=True), nl=False)
         if not plan:
+            remember(session, plan, {}, fleet)
             raise typer.Exit(int(not plan.is_whole))
         pace = how.pace(plan, fleet)
         if is_new:

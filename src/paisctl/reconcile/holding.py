@@ -25,6 +25,7 @@ def _held_back(host: HostPlan, states: Mapping[str, HostState]) -> HostPlan:
     if state is None or host.problem or host.asleep or not holds_of(state):
         return host
     kept: dict[Hold, tuple[Change, ...]] = dict.fromkeys(holds_of(state), ())
+    kept |= {held.hold: held.changes for held in host.held if held.hold in kept}  # a saved plan's
     for stack in host.stacks:
         if hold := hold_of(state, stack.name):
             kept[hold] += stack.changes

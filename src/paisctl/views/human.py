@@ -102,7 +102,8 @@ def owed_words(owed: Owed | None) -> list[str]:
         return ["what it owes is not known until it wakes"]
     stacks = ", ".join(f"{name} ({how})" for name, how in owed.stacks) or "nothing"
     since = f" since {minute(owed.since)} UTC" if owed.since else ""
-    return [f"owes {stacks}{since}", f"as of its last apply, {minute(owed.as_of)} UTC"]
+    as_of = [f"as of its last apply, {minute(owed.as_of)} UTC"] if owed.as_of else []
+    return [f"owes {stacks}{since}", *as_of]
 
 
 def policy_lines(policy: PolicyPlan, *, show_diffs: bool = False) -> Iterator[Text]:
