@@ -73,6 +73,9 @@ def begin_to_read(fleet: Fleet, devices: Iterable[str], *, texts: bool = False) 
         devices: the hosts.
         texts: whether to read the files' contents, too, for showing differences.
     """
+    # At full speed, while nothing competes for the interpreter: nobody can connect before.
+    import paisctl.transports.connection  # noqa: F401, PLC0415
+
     return {name: _begin(fleet.devices[name], texts=texts) for name in devices}
 
 
