@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from paisctl.errors import PaisctlError, UsageError
+from paisctl.provenance import git_environment
 
 _SHORT = 12  # hex digits of a commit, as everywhere in paisctl
 _BUNDLES = ("stacks", "templates")
@@ -144,7 +145,9 @@ class _Repository:
     ) -> subprocess.CompletedProcess[bytes]:
         command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
         try:
-            return subprocess.run(command, input=given, capture_output=True, check=False)
+            return subprocess.run(
+                command, input=given, capture_output=True, check=False, env=git_environment()
+            )
         except FileNotFoundError:
             raise PaisctlError("there is no git here", "install it: --base asks it") from None
 

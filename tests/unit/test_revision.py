@@ -73,6 +73,16 @@ def test_the_inventory_and_its_bundles_are_as_they_were(repository: Path) -> Non
     assert not list(repository.glob(".git/worktrees"))
 
 
+def test_in_a_hook_of_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There git says which repository it works on, which is then taken for the one of every folder."""
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repository / ".git/index.lock"))
+    write(inventory__pais_yaml="two\n", stacks__web__bundle_yaml="two\n")
+    texts, notes, _ = laid_out("main")
+    assert texts == {"inventory/pais.yaml": "one\n", "stacks/web/bundle.yaml": "one\n"}
+    assert notes == ()
+
+
 def test_a_project_in_a_folder_of_a_bigger_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     write(home__inventory__pais_yaml="one\n", home__templates__x__y="one\n")
     commit()
