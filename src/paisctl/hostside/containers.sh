@@ -65,7 +65,9 @@ signal_service() {
   find_containers "$2" && docker kill --signal "$1" $containers
 }
 
+# A killed program would leave the data in its volumes, which stay, as if the power had failed.
 remove_container() {
+  docker stop "$1"
   docker rm --force "$1"
 }
 

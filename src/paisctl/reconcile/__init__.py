@@ -7,20 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from paisctl.desired import HostSpec, StackSpec
 from paisctl.manifest import Manifest, NewerManifest, UnusableManifest, parse_manifest
 from paisctl.observed import HostState
-from paisctl.operation import Operation, RemoveFile, RemoveProject
-from paisctl.plan import (
-    Action,
-    Address,
-    Cause,
-    Change,
-    Disruption,
-    HostPlan,
-    Plan,
-    Refusal,
-    StackPlan,
-)
+from paisctl.plan import Cause, HostPlan, Plan, Refusal
 from paisctl.reconcile.adoption import Adoption, unadoptable
 from paisctl.reconcile.changes import Comparison, Scope
+from paisctl.reconcile.orphans import plan_orphans
 from paisctl.reconcile.owner import foreign_owner, foreign_project, with_new_name
 from paisctl.reconcile.stack import plan_stack
 from paisctl.secrets import Vault
@@ -89,8 +79,9 @@ def reconcile_host(
     if scope.covers(Cause.PENDING):
         plans = with_new_name(spec, manifest, plans)
     if scope.covers(Cause.ORPHAN):
-        orphans = _orphans(spec, state, manifest)
-        plans += [_orphan(spec, n, state, manifest) for n in orphans if not chosen or n in chosen]
+        orphans = list(plan_orphans(spec, state, manifest, chosen))
+        plans += [each.plan for each in orphans]
+        planned += orphans
     notes = (*state.notes, *(note for each in planned for note in each.notes))
     changing = tuple(plan for plan in plans if plan.changes)
     return HostPlan(spec.device, changing, notes, refused=tuple(refused.values()))
@@ -143,28 +134,3 @@ def in_order(stacks: Mapping[str, StackSpec]) -> list[StackSpec]:
     for stack in stacks.values():
         place(stack, frozenset({stack.name}))
     return list(ordered.values())
-
-
-def _orphans(spec: HostSpec, state: HostState, manifest: Manifest) -> list[str]:
-    labelled = {container.stack for container in state.containers if container.stack}
-    return sorted((labelled | set(manifest.stacks)) - set(spec.stacks))
-
-
-def _orphan(spec: HostSpec, name: str, state: HostState, manifest: Manifest) -> StackPlan:
-    applied = manifest.stacks.get(name)
-    address = Address(spec.device, "compose", name)
-    change = Change(
-        address,
-        Action.DELETE,
-        "stack",
-        Cause.ORPHAN,
-        Disruption.DOWNTIME,
-        reason="no longer in the inventory; volumes kept",
-    )
-    files = (
-        (path for path in applied.files if f"stacks/{name}/{path}" in state.files)
-        if applied
-        else ()
-    )
-    operations: list[Operation] = [RemoveProject(name), *(RemoveFile(path) for path in files)]
-    return StackPlan(name, (change,), tuple(operations))

@@ -138,6 +138,10 @@ class Comparison:
             return reload
         return restart if verb else Needed()
 
+    def is_ours(self, container: Container) -> bool:
+        """Whether paisctl made a container for the stack, or has taken it over."""
+        return container.stack == self.spec.name or container.id in self.applied.adopted
+
     def how_changed(self, container: Container) -> str:
         """How a container came to differ from what was last applied.
 

@@ -80,7 +80,7 @@ def _second(stack: Comparison, service: ServiceSpec, container: Container) -> Ch
 
 def _stray(stack: Comparison, container: Container) -> Change:
     """A container in the project that no service of the stack accounts for."""
-    if container.service in stack.applied.services or container.stack == stack.spec.name:
+    if stack.is_ours(container):
         return stack.change(
             Action.DELETE,
             f"service {container.service}",

@@ -212,6 +212,7 @@ def test_every_operation_is_one_call(host: Host) -> None:
         "restart c1",
         "kill --signal SIGHUP c1",
         "network disconnect --force other c2",
+        "stop c3",
         "rm --force c3",
         "compose --ansi never --project-name b down",
         "exec c1 curl http://x y/",
