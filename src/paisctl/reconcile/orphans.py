@@ -30,9 +30,7 @@ def plan_orphans(
             yield _orphan(spec.device, name, state, manifest.stacks.get(name))
 
 
-def _orphan(
-    device: str, name: str, state: HostState, applied: AppliedStack | None
-) -> PlannedStack:
+def _orphan(device: str, name: str, state: HostState, applied: AppliedStack | None) -> PlannedStack:
     adopted = applied.adopted if applied else {}
     there = [c for c in state.containers if c.project == name and not c.is_one_off]
     others = [c for c in there if not (c.stack or c.id in adopted)]
