@@ -86,10 +86,10 @@ class Session:
 
     def adopt(self, device: str, stack: str, adoption: Adoption) -> Plan:
         """Compare a stack with a Compose project that somebody else has made, to take it over."""
-        spec, state = self.hosts[device], self.states[device]
+        spec = replace(self.hosts[device], required=True)  # now: who is asleep is a problem
+        state = self.states[device]
         plan = reconcile_host(spec, state, self.vault, frozenset({stack}), adoption=adoption)
-        held_back = hold_back(Plan((plan,)), self.states)
-        return apart(held_back, self.groups, self.states)
+        return apart(refuse_held(Plan((plan,)), self.states), self.groups, self.states)
 
     @property
     def applied_stacks(self) -> set[str]:

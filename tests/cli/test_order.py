@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from paisctl.errors import HostUnreachable
+from paisctl.hold import Hold
 from paisctl.transports import SshSettings
 from paisctl.transports.fake import FakeTransport
 from tests.cli.conftest import Session
@@ -109,6 +110,41 @@ def test_a_canary_of_the_inventory_that_is_none(hosts: SimulatedFleet, session: 
         "paisctl apply --stack db --canary m7",
         "paisctl apply box --stack db",
     )
+
+
+def test_what_the_canary_cannot_try_goes_nowhere(hosts: SimulatedFleet, session: Session) -> None:
+    """It is held there, or somebody else's, and would come to the others untried."""
+    wanted = rendered([INVENTORY], Path())
+    for host in hosts.plan(wanted, VAULT).hosts:
+        hosts.hosts[host.device].carry_out(host, VAULT)
+    nas, m7 = hosts.hosts["nas"], hosts.hosts["m7"]
+    held = Hold("db", probe.EPOCH + 4 * 3600, "backup", "ann", "laptop", probe.EPOCH)
+    nas.holds = (f"/opt/paisctl/holds/db.json:{held.to_json()}",)
+    nas.epoch = m7.epoch = probe.EPOCH
+    m7.manifest = '{"paisctl": 1, "generation": 1, "stacks": {}}'
+    for container in m7.containers.values():
+        labels = container["Config"]["Labels"]
+        container["Config"]["Labels"] = {n: v for n, v in labels.items() if "paisctl" not in n}
+    INVENTORY.write_text(INVENTORY.read_text().replace("tag: '16.1'", "tag: '16.2'"))
+    session(
+        "order-untried",
+        "paisctl apply box nas --canary nas",
+        "paisctl apply box m7 --canary m7",
+    )
+    apply_section("{canary: [nas]}")
+    session("order-untried-inventory", "paisctl apply box nas", "paisctl apply box m7")
+
+
+def test_commands_without_flags_for_it_name_none(hosts: SimulatedFleet, session: Session) -> None:
+    wanted = rendered([INVENTORY], Path())
+    for host in hosts.plan(wanted, VAULT).hosts:
+        hosts.hosts[host.device].carry_out(host, VAULT)
+    document = yaml.safe_load(INVENTORY.read_text())
+    del document["devices"]["box"]["stacks"]["web"]
+    INVENTORY.write_text(yaml.safe_dump(document, sort_keys=False))
+    apply_section("{canary: [nas]}")
+    hosts.hosts["nas"].problem = "100.64.0.3 cannot be reached"
+    session("order-prune", "paisctl prune --yes")
 
 
 def test_a_canary_that_fails(

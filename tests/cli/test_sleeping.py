@@ -76,6 +76,17 @@ def hold(hosts: SimulatedFleet, device: str, stack: str, reason: str) -> None:
     hosts.hosts[device].holds += (line,)
 
 
+def test_what_is_asleep_or_held_is_not_adopted(hosts: SimulatedFleet, session: Session) -> None:
+    """It was asked for by name, and is not done: so that it fails."""
+    box = hosts.hosts["box"]
+    document = json.loads(box.manifest)
+    del document["stacks"]["db"]
+    box.manifest = json.dumps(document)
+    hold(hosts, "box", "db", "disk is being changed")
+    away(hosts, "mac")
+    session("adopt-later", "paisctl adopt mac db --yes", "paisctl adopt box db --yes")
+
+
 def test_asleep(hosts: SimulatedFleet, session: Session) -> None:
     away(hosts, "mac")
     session(

@@ -345,3 +345,26 @@ def test_all_go_on_when_the_canary_is_well() -> None:
         BatchBegins(3, 3, ("m7",)),
         StackEnded("m7", "x", Outcome.APPLIED),
     ]
+
+
+class _Ending(Turns):
+    """A pause that ends between two looks at it."""
+
+    looks = 0
+
+    @property
+    def pause(self) -> float:
+        self.looks += 1
+        return 0.01 if self.looks == 1 else 0.0
+
+
+def test_a_pause_that_ends_meanwhile_is_not_waited_for_without_end() -> None:
+    wanted = needs("a/x:")
+    coordinator = Coordinator([], wanted, turns=_Ending(divide(wanted, Pace()), Pace(), print))
+    words: list[Word] = []
+    thread = threading.Thread(
+        target=lambda: words.append(coordinator.may_begin(("a", "x"))[0]), daemon=True
+    )
+    thread.start()
+    thread.join(5)
+    assert words == [Word.GO]

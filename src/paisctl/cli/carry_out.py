@@ -82,7 +82,7 @@ class How:
             PaisctlError: it cannot be done in that order.
         """
         atomic = self.is_transaction(fleet)
-        return settle(plan, self.order, fleet, is_rollback=bool(self.back_to), atomic=atomic)
+        return settle(plan, self.order, fleet, self.command.partition(" ")[0], atomic=atomic)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -84,14 +84,14 @@ def order_of(
     return Order(tuple(canary or ()), max_parallel, max_failures, seconds)
 
 
-def settle(plan: Plan, order: Order, fleet: Fleet, *, is_rollback: bool, atomic: bool) -> Pace:
+def settle(plan: Plan, order: Order, fleet: Fleet, command: str, *, atomic: bool) -> Pace:
     """Settle in which order a plan is carried out, and say so.
 
     Args:
         plan: what is going to be done.
         order: what the command line says.
         fleet: the inventory, for what it leaves open.
-        is_rollback: whether hosts are to go back, which has no flags for it.
+        command: the one that carries it out; only `apply` has flags for the order.
         atomic: whether all hosts go back when one fails, so that none need begin after that.
 
     Raises:
@@ -109,7 +109,7 @@ def settle(plan: Plan, order: Order, fleet: Fleet, *, is_rollback: bool, atomic:
         return Pace()
     if order.canaries:
         _require(order.canaries, plan, changing, fleet)
-    canaries = order.canaries or tuple(_of_inventory(plan, changing, fleet, is_rollback))
+    canaries = order.canaries or tuple(_of_inventory(plan, changing, fleet, command))
     max_parallel = order.max_parallel or settings.max_parallel
     if order.pause and not (canaries or max_parallel):
         raise UsageError("--pause is a rest between batches", "add --canary or --max-parallel")
@@ -131,31 +131,40 @@ def _require(names: Sequence[str], plan: Plan, changing: Sequence[str], fleet: F
         if name not in fleet.devices:
             hint = did_you_mean(name, fleet.devices, "devices")
             raise UsageError(f"there is no device `{name}` in the inventory", hint)
-        if name not in changing:
-            why = (name in hosts and _why_left_out(hosts[name])) or "has nothing to change"
-            raise UsageError(f"the canary {name} {why}", f"these change: {', '.join(changing)}")
+        why = _why_left_out(hosts[name], plan) if name in hosts else ""
+        if why or name not in changing:
+            message = f"the canary {name} {why or 'has nothing to change'}"
+            raise UsageError(message, f"these change: {', '.join(changing)}")
 
 
-def _of_inventory(
-    plan: Plan, changing: Sequence[str], fleet: Fleet, is_rollback: bool
-) -> Iterator[str]:
+def _of_inventory(plan: Plan, changing: Sequence[str], fleet: Fleet, command: str) -> Iterator[str]:
     """The inventory's canaries that have something to change; it is said which have not."""
     hosts = {host.device: host for host in plan.hosts}
     for name in dict.fromkeys(fleet.inventory.apply.canary):
         host = hosts.get(name)
+        if left_out := host and _why_left_out(host, plan):
+            others = [device for device in changing if device != name]
+            hint = f"try it on another one first: --canary {others[0]}"
+            if command != "apply":
+                hint = f"mend it, or name the devices to go ahead with: paisctl {command} DEVICE …"
+            raise PaisctlError(f"the canary {name} {left_out}, so nothing begins", hint)
         if name in changing:
             yield name
-        elif left_out := host and _why_left_out(host):
-            hint = f"try it on another one first: --canary {changing[0]}"
-            if is_rollback:
-                hint = "mend it, or name the devices that are to go back: paisctl rollback DEVICE …"
-            raise PaisctlError(f"the canary {name} {left_out}, so nothing begins", hint)
         else:
             why = "has nothing to change" if host else "is not among the devices chosen"
             typer.echo(f"The canary {name} {why}.")
 
 
-def _why_left_out(host: HostPlan) -> str:
+def _why_left_out(host: HostPlan, plan: Plan) -> str:
+    """Why what others get cannot be tried on a host first; empty if it can, or is not due there."""
     if host.asleep:
         return "is asleep"
-    return "could not be read" if host.problem else ""
+    if host.problem:
+        return "could not be read"
+    elsewhere = {s.name for other in plan.hosts if other is not host for s in other.stacks}
+    held = {change.address.name for each in host.held for change in each.changes}
+    refused = {each.address.name for each in host.refused}
+    for stacks, what in ((held, "held"), (refused, "refused")):
+        if untried := sorted(stacks & elsewhere):
+            return f"has {', '.join(untried)} {what}"
+    return ""

@@ -123,14 +123,16 @@ class Coordinator:
         """Wait until it is clear whether a stack may begin; the text says why not."""
         with self._changed:
             while not self._stopped:
+                rest = 0.0
                 if not self._unlocked:
                     self._turns.go_on(self._ended)
                     if obstacle := self._obstacle(key):
                         return Word.SKIP, obstacle
-                    if not self._open_needs(key) and self._turns.may(key):
+                    rest = self._turns.pause  # once: it may end between two looks at it
+                    if not (rest or self._open_needs(key)) and self._turns.may(key):
                         self._turns.began(key[0])
                         return Word.GO, ""
-                self._changed.wait(self._turns.pause or None)
+                self._changed.wait(rest or None)
             return Word.SKIP, self._stopped
 
     def _open_needs(self, key: Key) -> list[Key]:
