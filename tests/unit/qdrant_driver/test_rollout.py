@@ -79,6 +79,7 @@ def test_snapshots_are_made_once_and_verified(running: Lab) -> None:
     file = running.cluster["m7-1"].snapshots / "documents" / entry["name"]
     assert file.stat().st_size == entry["size"]
     assert running.journal.get("metadata")["k6"]["collections"]["documents"]["cluster"]
+    running.cluster.settle()  # the others know the factor that was lowered
     running.cluster["k6"].kill()
     running.driver.prepare(UPGRADE, running.journal, running.say)  # nobody is missed
     assert running.journal.get("snapshots") == kept

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +30,19 @@ CLIENT = httpx.Client(
 )
 
 
-# Below the ephemeral ports, so that none is given to an outgoing connection before it is used.
-_PORTS = itertools.count(random.randrange(10000, 30000))  # noqa: S311
+def _ports() -> Iterator[int]:
+    """Ports for this process's part of a test run, in turn, over and over.
+
+    They are below the ephemeral ports, so that none is given to an outgoing connection before it is
+    used, and no other worker's, which could take the port of a node while that is stopped.
+    """
+    size = 20000 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = 10000 + size * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    start = random.randrange(size)  # noqa: S311
+    return (first + (start + n) % size for n in itertools.count())
+
+
+_PORTS = _ports()
 
 
 def free_port() -> int:

@@ -63,8 +63,8 @@ def test_a_bootstrap_peer_that_says_nothing_is_given_up_on(new_node: NodeFactory
 
 
 def test_a_member_ignores_what_it_is_told_about_bootstrapping(cluster: list[QdrantNode]) -> None:
-    second = cluster[1]
-    before = peers_of(second)
+    second, before = cluster[1], peers_of(cluster[0])
+    eventually(lambda: peers_of(second) == before)
     second.program.stop()
     second.start_and_wait(QDRANT_BOOTSTRAP="http://127.0.0.1:9")
     assert peers_of(second) == before

@@ -54,13 +54,13 @@ def test_a_shard_is_replicated_and_a_replica_dropped(cluster: StandinCluster) ->
 def test_a_shard_moves(cluster: StandinCluster) -> None:
     node = cluster.nodes[0]
     wanted, target = transfer_of(cluster, 2)
-    target.set_faults(recovery_seconds=0.3)
+    target.set_faults(recovery_seconds=2)
     node.result("POST", PATH, {"move_shard": wanted})
     [shown] = node.result("GET", PATH)["shard_transfers"]
     assert (shown["sync"], shown["method"]) == (False, "stream_records")
     assert holders(node, 2)[target.peer_id] == "Partial"
-    metrics = target.get("/metrics").text
-    assert 'collection_shard_transfer_incoming{id="documents"} 1' in metrics
+    incoming = 'collection_shard_transfer_incoming{id="documents"} 1'
+    eventually(lambda: incoming in target.get("/metrics").text)
     cluster.upsert("documents", range(60, 90))
     eventually(lambda: holders(node, 2) == {target.peer_id: "Active"})
     assert [n.count("documents") for n in cluster.nodes] == [90, 90, 90]
@@ -82,9 +82,11 @@ def test_a_transfer_to_a_peer_that_went_away_waits_for_it_and_dies_by_a_write(
 ) -> None:
     wanted, target = transfer_of(cluster, 0)
     target.set_faults(recovery_seconds=60)
-    cluster.nodes[0].result("POST", PATH, {"replicate_shard": wanted})
-    target.kill()
     node = next(n for n in cluster.running if n.peer_id == wanted["from_peer_id"])
+    cluster.nodes[0].result("POST", PATH, {"replicate_shard": wanted})
+    # Two of three peers are enough to agree: this one may hear of the transfer last.
+    eventually(lambda: holders(node, 0).get(target.peer_id) == "Partial")
+    target.kill()
     cluster.leader()
     for i in range(200, 220):  # some of them belong to shards of the peer that is away
         node.send("PUT", "/collections/documents/points", {"points": [{"id": i, "vector": [1, 2]}]})

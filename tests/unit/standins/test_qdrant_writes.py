@@ -47,7 +47,7 @@ def test_replicas_of_a_stopped_node_are_active_until_a_write_misses_them(
     assert states_of(node, peer) == {"Active"}
     cluster.upsert("documents", range(30))
     assert states_of(node, peer) == {"Dead"}
-    assert states_of(cluster.nodes[1], peer) == {"Dead"}
+    eventually(lambda: states_of(cluster.nodes[1], peer) == {"Dead"})
     assert "collection_dead_replicas 2" in node.get("/metrics").text
     away.start_and_wait()
     cluster.settle()
