@@ -37,7 +37,7 @@ class Rollback:
     """Hosts that were read with what they remember, and where each of them would go.
 
     `session` has as desired what those generations had; `aims` are the generations by device,
-    `refused` the hosts that cannot go back, with the reason, and those that are asleep.
+    `refused` the hosts that cannot go back, with the reason.
     """
 
     session: Session
@@ -127,7 +127,7 @@ def open_rollback(
     vault, targets = load_vault(fleet.secrets_file), bare_targets(fleet, devices)
     try:
         states = observe(targets, listener, texts=texts, history=True)
-        aims, refused = _aims(fleet, states, number)
+        aims, refused = _aims(states, number)
         hosts = {device: _aimed_at(fleet, states[device], aim) for device, aim in aims.items()}
         ready = {
             t.device: replace(t, images=hosts[t.device].images) if t.device in hosts else t
@@ -157,13 +157,10 @@ def bare_targets(fleet: Fleet, devices: Sequence[str]) -> list[Target]:
 
 
 def _aims(
-    fleet: Fleet, states: Mapping[str, HostState], number: int | None
+    states: Mapping[str, HostState], number: int | None
 ) -> tuple[dict[str, Generation], dict[str, HostPlan]]:
     aims, refused = {}, {}
     for device, state in states.items():
-        if state.is_away and not fleet.devices[device].device.required:
-            refused[device] = HostPlan(device, asleep=state.problem)
-            continue
         try:
             aims[device] = find_aim(state, number)
         except HostError as error:

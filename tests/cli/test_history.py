@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from paisctl.cli.app import run
+from paisctl.errors import HostUnreachable
+from paisctl.hold import Hold
 from paisctl.secrets import Vault
+from paisctl.transports.fake import FakeTransport
 from tests.cli.conftest import Session
 from tests.simulated import probe
 from tests.simulated.fleet import SimulatedFleet, rendered
@@ -138,6 +141,19 @@ def test_where_there_is_no_way_back(session: Session) -> None:
         "paisctl rollback box --stack wbe",
         "paisctl rollback box --to 0",
     )
+
+
+def test_going_back_is_refused_where_it_is_held_or_asleep(
+    third: RememberingHost, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = Hold("web", probe.EPOCH + 3600, "reindexing", "ann", "laptop", probe.EPOCH)
+    third.holds = (f"/opt/paisctl/holds/web.json:{hold.to_json()}",)
+    session("rollback-held", "paisctl rollback box --yes")
+    text = INVENTORY.read_text()
+    INVENTORY.write_text(text.replace("  box:\n", "  box:\n    required: false\n", 1))
+    away = HostUnreachable("box did not answer within 5 s", "ping it")
+    monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: FakeTransport(refuses=away))
+    session("rollback-asleep", "paisctl rollback box --yes")
 
 
 def test_going_back_mends_drift_and_pulls_what_is_gone(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from paisctl.cli.app import run
-from paisctl.errors import HostUnreachable
+from paisctl.errors import AuthenticationRefused, HostUnreachable
 from paisctl.hold import Hold
 from paisctl.memory import to_remember
 from paisctl.plan import Plan
@@ -50,7 +50,8 @@ def hosts(
         host = simulated.hosts[names[settings.host]]
         if host.problem:
             return FakeTransport(refuses=HostUnreachable(host.problem, "ping it"))
-        connected.append(FakeTransport([probe.reply(host), Reply(b"@paisctl kept\n")]))
+        answer = Reply(b"@paisctl kept\n@paisctl done\n")
+        connected.append(FakeTransport([probe.reply(host), answer]))
         return connected[-1]
 
     monkeypatch.setattr("paisctl.targets.SshTransport", connect)
@@ -99,6 +100,18 @@ def test_asleep(hosts: SimulatedFleet, session: Session) -> None:
     )
 
 
+@pytest.mark.usefixtures("hosts")
+def test_one_that_does_not_let_us_in_is_not_asleep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused = AuthenticationRefused("mac refuses to let us in", "ssh-copy-id mac")
+    monkeypatch.setattr("paisctl.targets.SshTransport", lambda _: FakeTransport(refuses=refused))
+    assert run(["plan", "mac", "--detailed-exitcode", "--skip-unreachable"]) == 4
+    said = capsys.readouterr().out
+    assert "? mac  mac refuses to let us in" in said
+    assert "asleep" not in said
+
+
 def test_what_a_sleeping_device_owes(hosts: SimulatedFleet, session: Session) -> None:
     away(hosts, "mac")
     change()
@@ -127,10 +140,34 @@ def test_a_saved_plan_of_a_device_that_fell_asleep(
     assert b'"owed_since": "2' in connected[-1].stdins[-1]
 
 
+def test_a_saved_plan_of_a_required_host_that_is_away(
+    hosts: SimulatedFleet, session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change()
+    assert run(["plan", "nas", "-o", "plan.json"]) == 0
+    capsys.readouterr()
+    away(hosts, "nas")
+    session(
+        "saved-away",
+        "paisctl apply plan.json --yes",
+        "paisctl apply plan.json --yes --skip-unreachable",
+    )
+
+
 def test_what_nobody_remembers(hosts: SimulatedFleet, session: Session) -> None:
     hosts.hosts["box"].remembered = ()
     away(hosts, "mac")
     session("asleep-unknown", "paisctl plan", "paisctl plan mac --json")
+
+
+def test_an_apply_that_has_nothing_to_do_still_has_it_remembered(
+    hosts: SimulatedFleet, connected: list[FakeTransport]
+) -> None:
+    hosts.hosts["box"].remembered = ()
+    assert run(["apply", "--yes"]) == 0
+    written = [each.stdins[-1] for each in connected if len(each.stdins) == 2]
+    assert len(written) == 2  # the box and the nas, and not the mac itself
+    assert all(b"FOLDER=fleet" in text and b"NAME=mac" in text for text in written)
 
 
 def test_hosts_that_are_required_can_be_skipped(hosts: SimulatedFleet, session: Session) -> None:
@@ -180,3 +217,30 @@ def test_what_is_held_is_a_stack_also_where_the_manifest_is_damaged(
     hosts.hosts["nas"].manifest = "{"
     assert run(["hold", f"nas/{stack}", "--until", "2h", "--reason", "x"]) == 64
     assert f"there is no stack `{stack}` on nas" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("what", "name"), [("nas", "_device"), ("nas/db", "db")])
+@pytest.mark.usefixtures("hosts")
+def test_a_hold_is_written_on_its_host_and_counted_by_its_clock(
+    what: str, name: str, connected: list[FakeTransport], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["hold", what, "--until", "2h", "--reason", "disks"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{what} is held until 2026-11-22 16:00 UTC by ")
+    assert said.out.endswith(": disks\n")
+    assert f"end it earlier: paisctl release {what}\n" in said.err
+    sent = connected[-1].stdins[-1].decode()
+    assert f"NAME={name}\n" in sent
+    assert f'"until": {EPOCH + 7200}' in sent
+
+
+def test_a_hold_is_released(
+    hosts: SimulatedFleet, connected: list[FakeTransport], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(hosts, "nas", "db", "disks")
+    assert run(["release", "nas/db"]) == 0
+    said = capsys.readouterr().out
+    assert said == (
+        "released nas/db, which was held until 2026-11-22 18:00 UTC by ann@laptop: disks\n"
+    )
+    assert "TEXT=''" in connected[-1].stdins[-1].decode()

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from paisctl.events import HostResult
+from paisctl.execution.conduct import Conduct
 from paisctl.hold import Hold, hold_of
 from paisctl.inventory.moments import parse_moment
 from paisctl.observed import HostState
@@ -23,6 +25,8 @@ from paisctl.plan import (
     StackPlan,
 )
 from paisctl.reconcile.holding import hold_back, refuse_held
+from paisctl.secrets import Vault
+from paisctl.session import Session
 
 NOW = 1_795_356_000  # 2026-11-22 14:00:00 UTC
 OF_STACK = Hold("db", NOW + 3600, "reindexing", "ann", "laptop", NOW)
@@ -141,3 +145,25 @@ def test_who_asks_for_a_stack_by_name_is_refused_with_the_way_out() -> None:
     of_device = refuse_held(plan, {"box": state(OF_DEVICE)}).refused
     assert {refusal.hint for refusal in of_device} == {"paisctl release box"}
     assert refuse_held(plan, {"box": state()}) == plan
+
+
+def test_who_changes_a_stack_now_is_told_that_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan((HostPlan("box", (stack("db"),)),))
+    monkeypatch.setattr("paisctl.session.reconcile", lambda *_: plan)
+    session = Session({}, Vault({}, ""), {}, {"box": state(OF_STACK)})
+    assert [each.hint for each in session.demand(["db"]).refused] == ["paisctl release box/db"]
+
+
+def test_the_way_back_of_a_transaction_is_not_hindered(monkeypatch: pytest.MonkeyPatch) -> None:
+    heeding = []
+
+    def execute(*rest: object) -> dict[str, HostResult]:
+        conduct = rest[-1]
+        assert isinstance(conduct, Conduct)
+        heeding.append(conduct.heeds_holds)
+        return {}
+
+    monkeypatch.setattr("paisctl.session.execute", execute)
+    monkeypatch.setattr("paisctl.session.has_failed", lambda _: True)
+    Session({}, Vault({}, ""), {}, {}).apply(Plan(), lambda _: None, Conduct(), transaction=True)
+    assert heeding == [True, False]

@@ -15,6 +15,7 @@ from paisctl.observed import HostState
 from paisctl.owing import Owed, Record, newest, owed_by, record_of, remembered_by
 from paisctl.plan import HostPlan, Plan, StackPlan
 from paisctl.reconcile.sleeping import with_owed
+from paisctl.resume import without
 from paisctl.secrets import Vault
 from paisctl.session import Session
 from tests.simulated.fleet import SimulatedFleet, rendered
@@ -160,8 +161,11 @@ def test_since_when_it_owes_is_when_an_apply_first_left_it_out(fleet: SimulatedF
     (first,) = remembered(fleet, plan_of(fleet, wanted(edit)), states(fleet))
     assert first.owed_since
     assert owed(fleet, edit).since == first.owed_since
+    assert owed(fleet, "{}").since == ""  # nor would it be since then if it owed nothing
+    long_ago = replace(first, owed_since="2026-05-04T10:20:00Z", at="2026-05-04T10:20:00Z")
+    fleet.hosts["box"].remembered = (f"/r/fleet/mac.json:{long_ago.to_json()}",)
     (again,) = remembered(fleet, plan_of(fleet, wanted(edit)), states(fleet))
-    assert again == first  # the next apply does not begin to count anew
+    assert again == long_ago  # the next apply does not begin to count anew
     (settled,) = remembered(fleet, plan_of(fleet, wanted()), states(fleet))
     assert settled.owed_since == ""  # the inventory has come back to what it has
 
@@ -203,6 +207,31 @@ def test_who_needs_what_it_owes_is_told_so(fleet: SimulatedFleet) -> None:
         Plan((needing, HostPlan("mac", asleep="away"))), hosts, states(fleet), VAULT
     ).hosts
     assert box.notes[-1] == "web on mac is needed here; mac is asleep and owes it"
+    (box, _) = with_owed(
+        Plan((needing, HostPlan("mac", asleep="away"))), wanted(), states(fleet), VAULT
+    ).hosts
+    assert box.notes == needing.notes  # it does not owe what it need not have
+
+
+def test_who_fell_asleep_owes_what_its_saved_plan_would_have_given_it(
+    fleet: SimulatedFleet,
+) -> None:
+    (record,) = remembered(fleet, plan_of(fleet, wanted()), states(fleet))
+    sleep(fleet)
+    stacks = (StackPlan("db", entry="{}"), StackPlan("web", entry="{}"), StackPlan("old"))
+    session = Session({}, VAULT, {}, states(fleet))
+    (mac,) = without(Plan((HostPlan("mac", stacks),)), {"mac": "away"}, session).hosts
+    words = (("db", "changed"), ("web", "new"), ("old", "to remove"))
+    assert (mac.asleep, mac.stacks, mac.owed) == ("away", (), Owed(words, "", record.applied))
+    (mac,) = without(Plan((HostPlan("mac"),)), {"mac": "away"}, session).hosts
+    assert mac.owed is None
+
+
+def test_who_is_to_be_changed_now_must_be_awake(fleet: SimulatedFleet) -> None:
+    sleep(fleet)
+    plan = Session(wanted(), VAULT, {}, states(fleet)).demand(["db"])
+    assert [host.problem for host in plan.problems] == ["mac did not answer within 5 s"]
+    assert not plan.asleep
 
 
 def _any_stack(fleet: SimulatedFleet) -> StackPlan:

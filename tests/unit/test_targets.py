@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -11,7 +12,7 @@ from paisctl.errors import HostError, HostUnreachable
 from paisctl.observe import observe
 from paisctl.observed import HostState
 from paisctl.secrets import Vault
-from paisctl.targets import Begun, begin_to_read, build_targets
+from paisctl.targets import Begun, begin_to_read, build_targets, ssh_settings
 from paisctl.transports.fake import FakeTransport, Reply
 from tests.simulated import probe
 from tests.simulated.fleet import REPOSITORY, SimulatedFleet, rendered
@@ -74,3 +75,19 @@ def test_what_was_not_begun_is_read_when_it_is_needed(transport: SlowTransport) 
     transport.go.set()
     assert {each.project for each in read({}).containers} == {"web", "db"}
     assert transport.commands == ["sh -s"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "seconds"),
+    [
+        ("", 10),
+        ("required: false", 5),
+        ("required: false, ssh: {connect_timeout: 20s}", 20),
+        ("ssh: {connect_timeout: 2s}", 2),
+    ],
+)
+def test_how_long_a_device_is_waited_for(edit: str, seconds: float, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"devices: {{box: {{{edit}}}}}\n")
+    device = pipeline.read_fleet([*PATHS, overlay]).devices["box"]
+    assert ssh_settings(device).connect_timeout == seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from paisctl.memory import remember
@@ -50,6 +52,19 @@ def test_what_has_not_changed_is_not_written_again(box: Host) -> None:
     assert (file.stat().st_ino, file.read_text()) == before
     write(box, HostState("mac", root="/r", manifest=MANIFEST.replace("3", "4")))
     assert remembered(box)["mac"].generation == 4
+
+
+def test_what_an_apply_has_given_it_counts_and_not_what_it_had(box: Host) -> None:
+    states = {"box": probe(box.target()), "mac": MAC}
+    given = replace(MAC, manifest=MANIFEST.replace("3", "4"))
+    assert remember(PLAN, {"box": box.target()}, states, {"mac": given}, ["mac"]) == []
+    assert remembered(box)["mac"].generation == 4
+
+
+def test_what_nobody_could_read_again_is_not_written_down(box: Host) -> None:
+    states = {"box": probe(box.target()), "mac": MAC}
+    assert remember(PLAN, {"box": box.target()}, states, {"mac": None}, ["mac"]) == []
+    assert remembered(box) == {}
 
 
 def test_a_damaged_record_is_replaced(box: Host) -> None:

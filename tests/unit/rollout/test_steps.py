@@ -20,6 +20,7 @@ from paisctl.cli.context import Settings
 from paisctl.cli.rollout_refusals import refuse_unreached
 from paisctl.cluster.driver import Obstacle, Task
 from paisctl.errors import CannotEdit, InvalidInput, PaisctlError
+from paisctl.hold import Hold
 from paisctl.observed import HostState
 from paisctl.plan import Action, Address, Cause, Change, Disruption, HostPlan, Plan, StackPlan
 from paisctl.rollout import scene as scene_module
@@ -53,7 +54,7 @@ def change(field: str, before: str = "exited", disruption: Disruption = Disrupti
     )
 
 
-def scene(*changes: Change, **away: str) -> Scene:
+def scene(*changes: Change, holds: tuple[str, ...] = (), **away: str) -> Scene:
     """One member, `a`, with what differs there."""
     definition = SimpleNamespace(
         name="knowledge",
@@ -69,7 +70,7 @@ def scene(*changes: Change, **away: str) -> Scene:
     )
     stacks = (StackPlan("qdrant", changes),) if changes else ()
     opened, plan = (
-        SimpleNamespace(away=away, states={"a": HostState("a")}),
+        SimpleNamespace(away=away, states={"a": HostState("a", holds=holds)}),
         Plan((HostPlan("a", stacks),)),
     )
     parts: Any = (definition, opened, [], [], [], None, plan, {"a": "v1.18.3"})
@@ -82,6 +83,22 @@ def test_a_restart_goes_over_what_is_down_and_not_over_what_the_inventory_change
     assert (obstacle.device, obstacle.hint) == ("a", "paisctl rollout knowledge")
     assert obstacle.what == "the inventory has changes for it, and a restart makes none"
     assert scene(change("mem_limit")).obstacles(Task("v1.19.0")) == []
+
+
+@pytest.mark.parametrize(("stack", "what"), [("qdrant", "a/qdrant"), ("", "a")])
+def test_a_member_that_is_held_is_in_the_way_although_nothing_changes_there(
+    stack: str, what: str
+) -> None:
+    hold = Hold(stack, 1_795_359_600, "reindexing", "ann", "laptop")
+    held = scene(holds=(f"/r/holds/{hold.name}.json:{hold.to_json()}",))
+    [obstacle] = held.obstacles(RESTART)
+    assert (obstacle.device, obstacle.hint) == ("a", f"paisctl release {what}")
+    assert obstacle.what == f"it is {hold}"
+
+
+def test_a_hold_of_another_stack_is_in_no_way() -> None:
+    hold = Hold("redis", 1_795_359_600, "reindexing", "ann", "laptop")
+    assert scene(holds=(f"/r/holds/redis.json:{hold.to_json()}",)).obstacles(RESTART) == []
 
 
 def test_nothing_is_called_put_back_while_a_load_balancer_cannot_be_told() -> None:
