@@ -127,5 +127,21 @@ def test_prune_removes_a_stack_and_keeps_its_volume(box: Rehearsal, tmp_path: Pa
     box.root(BOX, "docker", "rm", "--force", "mine")
 
 
+def test_prune_leaves_what_others_have_in_the_project(box: Rehearsal, tmp_path: Path) -> None:
+    compose = "com.docker.compose"
+    labels = (f"{compose}.project=canary", f"{compose}.service=mine", f"{compose}.oneoff=False")
+    options = [part for label in labels for part in ("--label", label)]
+    run = ["docker", "run", "-d", "--name", "mine", *options, "--entrypoint", "sleep", image(box)]
+    box.root(BOX, *run, "999")
+    before = ids(box)
+    gone = overlay(tmp_path, "null")
+    for _ in range(2):
+        done = box.paisctl("prune", BOX, "--yes", overlay=gone)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ids(box) == {key: before[key] for key in before if key[1] not in (CANARY, JOB)}
+    assert not box.root(BOX, "sh", "-c", "ls /opt/paisctl/stacks/canary 2>/dev/null || true")
+    box.root(BOX, "docker", "rm", "--force", "mine")
+
+
 def image(fleet: Rehearsal) -> str:
     return str(fleet.containers(BOX)[CANARY]["Config"]["Image"])
