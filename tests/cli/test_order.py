@@ -130,6 +130,7 @@ def test_what_the_canary_cannot_try_goes_nowhere(hosts: SimulatedFleet, session:
         "order-untried",
         "paisctl apply box nas --canary nas",
         "paisctl apply box m7 --canary m7",
+        "paisctl apply box --canary m7",
     )
     apply_section("{canary: [nas]}")
     session("order-untried-inventory", "paisctl apply box nas", "paisctl apply box m7")

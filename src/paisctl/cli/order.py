@@ -131,10 +131,11 @@ def _require(names: Sequence[str], plan: Plan, changing: Sequence[str], fleet: F
         if name not in fleet.devices:
             hint = did_you_mean(name, fleet.devices, "devices")
             raise UsageError(f"there is no device `{name}` in the inventory", hint)
-        why = _why_left_out(hosts[name], plan) if name in hosts else ""
-        if why or name not in changing:
-            message = f"the canary {name} {why or 'has nothing to change'}"
-            raise UsageError(message, f"these change: {', '.join(changing)}")
+        why = _why_left_out(hosts[name], plan) if name in hosts else "is not part of this plan"
+        if not why and name not in changing:
+            why = "has nothing to change"
+        if why:
+            raise UsageError(f"the canary {name} {why}", f"these change: {', '.join(changing)}")
 
 
 def _of_inventory(plan: Plan, changing: Sequence[str], fleet: Fleet, command: str) -> Iterator[str]:

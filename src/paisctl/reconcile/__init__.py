@@ -84,7 +84,9 @@ def reconcile_host(
         planned += orphans
     notes = (*state.notes, *(note for each in planned for note in each.notes))
     changing = tuple(plan for plan in plans if plan.changes)
-    return HostPlan(spec.device, changing, notes, refused=tuple(refused.values()))
+    # What only removes what is gone asks nothing of the stacks that are wanted.
+    refusals = () if scope is Scope.ORPHAN else tuple(refused.values())
+    return HostPlan(spec.device, changing, notes, refused=refusals)
 
 
 def _refused(wanted: Sequence[Comparison], adoption: Adoption | None) -> dict[str, Refusal]:

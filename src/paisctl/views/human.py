@@ -186,9 +186,8 @@ def _alike(one: str, other: str) -> int:
 
 def _excerpt(text: str, start: int, end: int) -> str:
     first, last = max(0, start - _AROUND), min(len(text), len(text) - end + _AROUND)
+    last = min(last, first + _LONG)
     middle = text[first:last]
-    if len(middle) > _LONG:
-        middle = f"{middle[:_LONG]}…"
     return f"{'…' if first else ''}{middle}{'…' if last < len(text) else ''}"
 
 
