@@ -89,9 +89,7 @@ def test_prune_a_stack_that_is_gone(box: SimulatedFleet, session: Session) -> No
     session("prune-stack", "paisctl prune box --stack web", "paisctl prune")
 
 
-def test_prune_asks_nothing_of_what_others_have_made(
-    box: SimulatedFleet, session: Session
-) -> None:
+def test_prune_asks_nothing_of_what_others_have_made(box: SimulatedFleet, session: Session) -> None:
     by_hand(box)
     session("prune-beside-others", "paisctl prune --yes")
 

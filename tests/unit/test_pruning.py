@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -105,3 +106,24 @@ def test_what_others_made_as_a_service_that_is_gone_stays(fleet: SimulatedFleet)
     by_hand(fleet.hosts["box"], "web-worker-1", service="worker")
     plan = fleet.plan(wanted("{worker: false}"), VAULT, scope=Scope.ORPHAN)
     assert "service worker" not in {change.subject for change in plan.changes}
+
+
+def test_what_runs_from_another_root_is_not_pruned(fleet: SimulatedFleet) -> None:
+    """Somebody else's inventory may have a root of its own on the same engine."""
+    box = fleet.hosts["box"]
+    for name, container in box.containers.items():
+        folder = "/home/ann/paisctl/stacks/web" if name.startswith("web") else ""
+        container["Config"]["Labels"]["com.docker.compose.project.working_dir"] = folder
+    document = json.loads(box.manifest)
+    del document["stacks"]["web"]
+    box.manifest = json.dumps(document)
+    plan = fleet.plan(without_web(), VAULT)
+    assert not plan.changes
+    assert plan.hosts[0].notes[0] == (
+        "web: paisctl made web-proxy-1, but from /home/ann/paisctl/stacks/web, so that stays"
+    )
+    for container in box.containers.values():
+        folder = "/opt/paisctl/stacks/web"
+        container["Config"]["Labels"]["com.docker.compose.project.working_dir"] = folder
+    [change] = fleet.plan(without_web(), VAULT).changes
+    assert change.cause is Cause.ORPHAN

@@ -129,6 +129,7 @@ def _container(service: ServiceSpec, stack: StackSpec, directory: str) -> Contai
     labels = {
         "com.docker.compose.project": stack.project,
         "com.docker.compose.service": service.name,
+        "com.docker.compose.project.working_dir": directory,
         LABEL_STACK: stack.name,
         LABEL_DIGEST: service.digest,
     }
