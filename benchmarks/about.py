@@ -9,6 +9,10 @@ from pathlib import Path
 
 from benchmarks.tools import PROGRAMS
 
+PAGE = Path("docs/benchmarks.md")
+RESULTS = Path("benchmarks/results.json")
+WRITTEN = (PAGE, RESULTS)
+
 
 def describe() -> dict[str, str]:
     """The machine and the tools, by what the page calls them."""
@@ -17,9 +21,19 @@ def describe() -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "Python": platform.python_version(),
         "Docker": _output("docker", "version", "--format", "{{.Server.Version}}"),
-        "paisctl": _output("git", "describe", "--always", "--dirty"),
+        "paisctl": _revision(),
         **dict(map(_release, ("pyinfra", "ansible", "ansible-core"))),
     }
+
+
+def _revision() -> str:
+    """The commit; what a measurement itself writes does not make it another one."""
+    changed = _output("git", "status", "--porcelain", "-uno", "--", ":/", *map(_except, WRITTEN))
+    return _output("git", "rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+
+
+def _except(path: Path) -> str:
+    return f":(top,exclude){path}"
 
 
 def _processor() -> str:

@@ -18,7 +18,7 @@ from paisctl import pipeline
 from paisctl.lab.engine import local_engine
 from paisctl.lab.hosts import LabHost
 from paisctl.lab.images import Images
-from paisctl.lab.lab import Lab
+from paisctl.lab.lab import Lab, default_name
 from paisctl.lab.replacements import ServiceImage
 
 PAISCTL = str(Path(sys.executable).with_name("paisctl"))
@@ -65,12 +65,12 @@ class _ImagesForAnsible(Images):
 
 class _Lab(Lab):
     def __init__(self, docker: DockerClient, directory: Path) -> None:
-        super().__init__(docker, "benchmarks", directory / "lab", _say)
+        super().__init__(docker, default_name(directory), directory / "lab", _say)
         self._images = _ImagesForAnsible(docker, directory / "image")
 
 
 class Fleet:
-    """Lab hosts `host-01`, `host-02` and so on. It grows, and is taken down as a whole.
+    """Lab hosts `host-01`, `host-02` and so on; taken down as a whole.
 
     Args:
         folder: where everything that is generated lies; the tools read it there.
@@ -84,12 +84,16 @@ class Fleet:
     def _lab(self) -> _Lab:
         return _Lab(local_engine(), self.folder)
 
-    def grow(self, size: int) -> None:
+    def resize(self, size: int) -> None:
         """Start hosts until there are so many, and write what the tools read.
+
+        Where there are more, all begin anew: idle ones would take time from those that are measured.
 
         Raises:
             PaisctlError: the lab cannot be brought up; the message says why.
         """
+        if len(self._lab.status()) > size:
+            self._lab.down(images=False)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_inventories(size)
         base = pipeline.desire([self._inventory])

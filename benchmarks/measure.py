@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,17 @@ _LOOK_EVERY = 0.1  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one run took: seconds, and per host bytes and executions. `began` is in seconds since 1970."""
+    """What one run took: seconds, and per host bytes and executions.
+
+    `began` is in seconds since 1970; `memory` is the peak in bytes, 0 unless it was watched.
+    """
 
     began: float
     wall: float
     cpu: float
     traffic: float
     executions: float
+    memory: int
     status: int
     output: str
 
@@ -41,23 +45,35 @@ def adopt_orphans() -> None:
 
 
 def run(
-    command: list[str], environment: Mapping[str, str], machines: Collection[Machine]
+    command: list[str],
+    environment: Mapping[str, str],
+    machines: Collection[Machine],
+    *,
+    watch: bool = False,
 ) -> Sample:
-    """Run a command to its end, and end what it leaves running, so that each run starts cold."""
+    """Run a command to its end, and end what it leaves running, so that each run starts cold.
+
+    Watching its memory takes processor time: what is watched is not to be timed.
+    """
     before = {machine.device: machine.counters() for machine in machines}
     used = _processor_time()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+        _peak_memory() if watch else nullcontext([0]) as peak,
+    ):
         began, start = time.time(), time.perf_counter()
-        done = subprocess.run(
-            command,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        wall = time.perf_counter() - start
-        _end_orphans()
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+            wall = time.perf_counter() - start
+        finally:
+            _end_orphans()
         output.seek(0)
         said = output.read()
     grown = [machine.counters() - before[machine.device] for machine in machines]
@@ -67,17 +83,17 @@ def run(
         cpu=_processor_time() - used,
         traffic=sum(each.traffic for each in grown) / len(grown),
         executions=sum(each.executions for each in grown) / len(grown),
+        memory=peak[0],
         status=done.returncode,
         output=said,
     )
 
 
 @contextmanager
-def peak_memory() -> Iterator[list[int]]:
-    """Watch the memory of all descendants; the list gets the peak, in bytes, at the end.
+def _peak_memory() -> Iterator[list[int]]:
+    """Watch the memory of all descendants; the list has the peak, in bytes, at the end.
 
-    It is the sum of their proportional set sizes: what forks share is counted once. Looking takes
-    processor time, so that what runs meanwhile must not be timed.
+    It is the sum of their proportional set sizes: what forks share is counted once.
     """
     peak, ended = [0], threading.Event()
 

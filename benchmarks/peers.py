@@ -9,19 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
-from benchmarks.cases import WEB, Case, look, problems
+from benchmarks import stages
+from benchmarks.cases import NOOP_APPLY, WEB, Case, Look, Step, look, problems
 from benchmarks.engine import Machine
 from benchmarks.fleet import Fleet
-from benchmarks.measure import Sample, adopt_orphans, peak_memory, run
+from benchmarks.measure import Sample, adopt_orphans, run
 from benchmarks.results import Part, Results
 from benchmarks.tools import BareSsh, Command, Paisctl, Tool, WaitingShell, all_tools
 from paisctl.lab.engine import local_engine
 
 FOLDER = Path(".paisctl/benchmarks")
-_SETTLE = 0.5  # seconds for what a run has left to do on the hosts
+_SETTLE = 0.5  # seconds for what a command has left to do on the hosts
 _SLOW = 0.1  # of a processor: about a small board beside this machine
 
 
@@ -33,9 +34,9 @@ class Race:
     """Measures on one fleet.
 
     Args:
-        fleet: where; it is grown as needed.
-        results: what is measured goes there, part by part.
-        runs: how many timed runs each tool has in each part.
+        fleet: where; its size is changed as needed.
+        results: what is measured goes there, step by step.
+        runs: how many timed runs each tool has in each case.
         names: the tools to measure; none means all.
     """
 
@@ -45,73 +46,82 @@ class Race:
         self._fleet, self._results, self._runs = fleet, results, runs
         self._tools = [tool for tool in all_tools(fleet) if not names or tool.name in names]
         self._machines: list[Machine] = []
-        self._started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+        self._seen: Mapping[str, Look] = {}  # the hosts as they are now
         adopt_orphans()
 
-    def has(self, hosts: int, case: Case) -> bool:
-        """Whether every tool has its runs in a part."""
-        parts = self._results.get(hosts, case.name)
-        wanted = [tool.name for tool in self._tools if _takes_part(tool, case)]
-        return all(name in parts and len(parts[name].wall) >= self._runs for name in wanted)
+    def has(self, step: Step) -> bool:
+        """Whether every tool has its runs already."""
+        parts = {case.name: self._results.get(step.hosts, case.name) for case in step.cases}
+        return all(
+            tool.name in parts[case.name] and len(parts[case.name][tool.name].wall) >= self._runs
+            for case, tool in self._entries(step.cases)
+        )
 
-    def measure(self, hosts: int, cases: Sequence[Case]) -> None:
-        """All cases on so many hosts."""
-        self._fleet.grow(hosts)
-        self._machines = _machines(self._fleet)
-        for case in cases:
-            started = time.monotonic()
-            _say(f"{hosts} hosts, {case.title.lower()}")
-            self._part(hosts, case)
-            if case.is_plan:
-                self._profile(hosts)
-            _say(f"{hosts} hosts, {case.title.lower()}: {time.monotonic() - started:.0f} s")
-
-    def _part(self, hosts: int, case: Case) -> None:
-        tools = [tool for tool in self._tools if _takes_part(tool, case)]
-        parts = {tool.name: Part(self._started) for tool in tools}
-        self._wipe()
-        self._to_base()
-        if case.is_plan:
-            self._prove_sight(tools)
-        for tool in tools:  # a warm-up, too
-            with peak_memory() as peak:
-                self._run(tool, case)
-            parts[tool.name].memory = peak[0]
-        for _ in range(self._runs):
-            for tool in tools:
+    def measure(self, step: Step) -> None:
+        """Run all tools in all cases of a step, in turns, and note what that took."""
+        title = f"{step.hosts} hosts: {', '.join(case.title.lower() for case in step.cases)}"
+        started = time.monotonic()
+        _say(title)
+        self._make(step.hosts)
+        entries = self._entries(step.cases)
+        if step.cases[0].is_plan:
+            self._prove_sight()
+        parts = {case.name: dict[str, Part]() for case in step.cases}
+        for case, tool in entries:  # a warm-up, too
+            parts[case.name][tool.name] = Part(memory=self._run(tool, case, watch=True).memory)
+        for turn in range(self._runs):
+            first = turn % len(entries)  # whoever always follows the same one may suffer from it
+            for case, tool in entries[first:] + entries[:first]:
                 sample = self._run(tool, case)
-                parts[tool.name].add(sample, self._others(case, sample))
-        for name, part in parts.items():
-            self._results.put(hosts, case.name, name, part)
+                parts[case.name][tool.name].add(sample, self._others(case, sample))
+        if step.cases[0].is_plan:
+            self._profile(step.hosts)
+        for name, found in parts.items():
+            self._results.put(step.hosts, name, found)
+        _say(f"{title}: {time.monotonic() - started:.0f} s")
+
+    def _entries(self, cases: Sequence[Case]) -> list[tuple[Case, Tool]]:
+        """Who takes part. With several cases, each tool runs in all of them before the next one."""
+        pairs = ((case, tool) for tool, case in product(self._tools, cases))
+        return [(case, tool) for case, tool in pairs if _takes_part(tool, case)]
+
+    def _make(self, hosts: int) -> None:
+        """See to it that there are so many hosts, in the first state."""
+        if len(self._machines) == hosts:
+            return self._to_base()
+        self._fleet.resize(hosts)
+        self._machines = _machines(self._fleet)
+        self._wipe()
+        return self._to_base()
 
     def _profile(self, hosts: int) -> None:
-        """Note what paisctl says of where the time of a plan goes; not one of the timed runs."""
+        """Note what paisctl says of where the time of a plan goes; none of the timed runs."""
         plan = Paisctl(self._fleet).plan("base")
-        said = self._command(replace(plan, words=[plan.words[0], "--timings", *plan.words[1:]]))
-        stages = said.output.partition("\nstage ")[2]
-        lines = [f"### Where it goes: `paisctl --timings plan`, {hosts} hosts\n", "```text"]
-        self._results.put_alone(f"profile {hosts}", [*lines, f"stage {stages}```", ""])
+        timed = replace(plan, words=[plan.words[0], "--timings", *plan.words[1:]])
+        profiles = [stages.parse(self._command(timed).output) for _ in range(self._runs)]
+        self._results.put_alone(stages.name_of(hosts), stages.medians(profiles))
 
-    def _prove_sight(self, tools: Sequence[Tool]) -> None:
+    def _prove_sight(self) -> None:
         """A plan that would not see a changed file is not worth its time."""
-        for tool in tools:
+        for tool in self._tools:
+            if isinstance(tool, (BareSsh, WaitingShell)):
+                continue
             said = self._command(tool.plan("changed-file")).output
-            if tool.saw_nothing(said) and not isinstance(tool, BareSsh):
+            if tool.saw_nothing(said):
                 raise WorkNotDone(f"{tool.name} does not see a changed file:\n{said}")
 
-    def _run(self, tool: Tool, case: Case) -> Sample:
+    def _run(self, tool: Tool, case: Case, *, watch: bool = False) -> Sample:
         """One run from the state that the case begins with."""
         if case.is_first:
             self._wipe()
         elif case.variant != "base":
             self._to_base()
-        time.sleep(_SETTLE)
-        before = look(self._machines)
+        before = self._seen
         command = tool.plan(case.variant) if case.is_plan else tool.apply(case.variant)
         with self._uneven() if case.is_uneven else nullcontext():
-            sample = self._command(command)
-        time.sleep(_SETTLE)
-        wrong = problems(case, before, look(self._machines))
+            sample = self._command(command, watch=watch)
+        self._look()
+        wrong = problems(case, before, self._seen)
         if sample.status:
             wrong.insert(0, f"it ended with {sample.status}")
         if case.is_plan and not tool.saw_nothing(sample.output):
@@ -125,45 +135,57 @@ class Race:
     @contextmanager
     def _uneven(self) -> Iterator[None]:
         """The last of the hosts has a tenth of a processor only."""
-        engine, name = local_engine(), self._fleet.hosts[-1].container
-        engine.container.update(name, cpus=_SLOW)
+        name = self._fleet.hosts[-1].container
+        local_engine().container.update(name, cpus=_SLOW)
         try:
             yield
         finally:
-            engine.container.update(name, cpus=os.cpu_count())
+            local_engine().container.update(name, cpus=os.cpu_count())
 
     def _others(self, case: Case, sample: Sample) -> float | None:
         """Seconds until all hosts but the last had their new container, by their engines."""
-        if case.variant != "changed-tag":
+        if case.variant != "changed-tag" or len(self._machines) < 2:
             return None
         return max(each.started(WEB) for each in self._machines[:-1]) - sample.began
 
     def _to_base(self) -> None:
         """Paisctl brings every host to the first state, whoever has changed it."""
         sample = self._command(Paisctl(self._fleet).apply("base"))
-        if sample.status:
-            raise WorkNotDone(f"back to the first state:\n{sample.output}")
+        self._look()
+        wrong = problems(NOOP_APPLY, self._seen, self._seen)
+        if sample.status or wrong:
+            raise WorkNotDone("\n".join(["back to the first state:", *wrong, sample.output]))
 
-    def _command(self, command: Command) -> Sample:
-        return run(command.words, command.environment, self._machines)
+    def _command(self, command: Command, *, watch: bool = False) -> Sample:
+        return run(command.words, command.environment, self._machines, watch=watch)
+
+    def _look(self) -> None:
+        time.sleep(_SETTLE)
+        self._seen = look(self._machines)
 
     def _wipe(self) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(Machine.wipe, self._machines))
+        time.sleep(_SETTLE)
 
 
 def _takes_part(tool: Tool, case: Case) -> bool:
     """The floor is measured once; waiting makes a difference only where something was started."""
     if isinstance(tool, BareSsh):
         return case.is_plan
-    return not isinstance(tool, WaitingShell) or case.starts_containers
+    return not isinstance(tool, WaitingShell) or (case.starts_containers and not case.is_uneven)
 
 
 def _machines(fleet: Fleet) -> list[Machine]:
-    containers = local_engine().container.inspect([host.container for host in fleet.hosts])
-    processes: Mapping[str, int | None] = {each.name: each.state.pid for each in containers}
+    """The hosts as this machine sees them, all equally quick: a run may have ended too early."""
+    engine, names = local_engine(), [host.container for host in fleet.hosts]
+    containers = {each.name: each for each in engine.container.inspect(names)}
+    slow = [name for name, each in containers.items() if each.host_config.nano_cpus]
+    if slow:
+        engine.container.update(slow, cpus=os.cpu_count())
     return [
-        Machine(host.device, host.address, processes[host.container] or 0) for host in fleet.hosts
+        Machine(host.device, host.address, containers[host.container].state.pid or 0)
+        for host in fleet.hosts
     ]
 
 

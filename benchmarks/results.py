@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,7 +20,7 @@ class Part:
     where containers are replaced.
     """
 
-    run: str
+    run: str = ""
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     traffic: list[float] = field(default_factory=list)
@@ -43,8 +42,16 @@ class Part:
         return median(self.wall)
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Figures of paisctl alone, by what they are of: what they mean is up to who measured them."""
+
+    run: str
+    figures: dict[str, list[float]]
+
+
 class Results:
-    """The file. Every part is written as soon as it is there.
+    """The file. What is put is written at once; all that others have measured stays.
 
     Args:
         path: the file; it need not exist.
@@ -52,54 +59,74 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._data: dict[str, Any] = {"about": {}, "alone": {}, "parts": {}}
+        self._run, self._about = "", dict[str, str]()
+        self._runs: dict[str, dict[str, str]] = {}
+        self._alone: dict[str, Alone] = {}
+        self._parts: dict[str, dict[str, Part]] = {}
         if path.exists():
-            self._data = json.loads(path.read_text("utf-8"))
+            data = json.loads(path.read_text("utf-8"))
+            self._runs = data["runs"]
+            self._alone = {name: Alone(**found) for name, found in data["alone"].items()}
+            self._parts = {key: _parts(tools) for key, tools in data["parts"].items()}
+
+    def begin(self, run: str, about: dict[str, str]) -> None:
+        """Say of what is put from now on when its run began, and with what it is measured."""
+        self._run, self._about = run, about
 
     @property
-    def about(self) -> dict[str, str]:
-        """The machine and the versions of the tools."""
-        return dict(self._data["about"])
+    def runs(self) -> dict[str, dict[str, str]]:
+        """With what was measured, by run, oldest first; runs that have figures only."""
+        return {run: self._runs[run] for run in sorted(self._used())}
 
-    def describe(self, about: dict[str, str]) -> None:
-        self._data["about"] = about
-        self._write()
+    def alone(self, name: str) -> Alone | None:
+        return self._alone.get(name)
 
-    @property
-    def alone(self) -> list[str]:
-        """The lines of the page about paisctl alone."""
-        return [line for lines in self._data["alone"].values() for line in lines]
-
-    def put_alone(self, name: str, lines: Iterable[str]) -> None:
-        self._data["alone"][name] = list(lines)
-        self._write()
-
-    def put(self, hosts: int, case: str, tool: str, part: Part) -> None:
-        self._data["parts"].setdefault(f"{hosts} {case}", {})[tool] = asdict(part)
+    def put_alone(self, name: str, figures: dict[str, list[float]]) -> None:
+        rounded = {of: [round(figure, 4) for figure in all_] for of, all_ in figures.items()}
+        self._alone[name] = Alone(self._run, rounded)
         self._write()
 
     def get(self, hosts: int, case: str) -> dict[str, Part]:
         """The parts of a case, by tool."""
-        return {
-            name: Part(**part)
-            for name, part in self._data["parts"].get(f"{hosts} {case}", {}).items()
-        }
+        return self._parts.get(_key(hosts, case), {})
+
+    def put(self, hosts: int, case: str, parts: dict[str, Part]) -> None:
+        """Note a case; tools that are not among the parts keep what they have."""
+        for part in parts.values():
+            part.run = self._run
+        self._parts[_key(hosts, case)] = self.get(hosts, case) | parts
+        self._write()
 
     def sizes(self) -> list[int]:
         """The numbers of hosts that something was measured on."""
-        return sorted({int(key.split()[0]) for key in self._data["parts"]})
+        return sorted({int(key.split()[0]) for key in self._parts})
+
+    def _used(self) -> set[str]:
+        parts = {part.run for tools in self._parts.values() for part in tools.values()}
+        return parts | {alone.run for alone in self._alone.values()}
 
     def _write(self) -> None:
-        about = json.dumps(self._data["about"], indent=1)
+        """A line for each tool, so that a difference between two versions of the file can be read."""
+        self._runs[self._run] = self._about
+        alone = {name: asdict(found) for name, found in self._alone.items()}
         parts = ",\n".join(
-            f"{json.dumps(key)}: {_lines(tools)}" for key, tools in self._data["parts"].items()
+            f"{json.dumps(key)}: {_lines({name: asdict(part) for name, part in tools.items()})}"
+            for key, tools in self._parts.items()
         )
-        alone = json.dumps(self._data["alone"], indent=1, ensure_ascii=False)
-        text = f'{{"about": {about},\n"alone": {alone},\n"parts": {{\n{parts}\n}}}}\n'
-        self._path.write_text(text, "utf-8")
+        text = f'{{"runs": {_lines(self.runs)},\n"alone": {_lines(alone)},\n"parts": {{\n{parts}\n}}}}\n'
+        new = self._path.with_suffix(".new")  # whoever ends the run now does not end half a file
+        new.write_text(text, "utf-8")
+        new.replace(self._path)
 
 
-def _lines(tools: dict[str, Any]) -> str:
-    """A line for each tool, so that a difference between two versions of the file can be read."""
-    each = (f" {json.dumps(name)}: {json.dumps(part)}" for name, part in tools.items())
+def _key(hosts: int, case: str) -> str:
+    return f"{hosts} {case}"
+
+
+def _parts(tools: dict[str, Any]) -> dict[str, Part]:
+    return {name: Part(**part) for name, part in tools.items()}
+
+
+def _lines(things: dict[str, Any]) -> str:
+    each = (f" {json.dumps(name)}: {json.dumps(thing)}" for name, thing in things.items())
     return "{\n" + ",\n".join(each) + "}"
