@@ -101,6 +101,23 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about() -> None:
     assert writer.returncode == 1
 
 
+def test_output_that_cannot_be_written_is_a_failure() -> None:
+    program = "from paisctl.cli.app import main; main(['schema'])"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+
+
+def test_nobody_needs_to_listen() -> None:
+    program = "from paisctl.cli.app import main; main(['schema'])"
+    closed = ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, program]
+    done = subprocess.run(closed, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_place_that_cannot_be_written(reference: Path, session: Session) -> None:
     (reference / "file").write_text("")
     session("unwritable", "paisctl render k6 -o file", "paisctl init file")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import io
+import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -129,18 +130,25 @@ def main(arguments: list[str] | None = None) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
             signal.signal(number, signal.default_int_handler)
     status = run(sys.argv[1:] if arguments is None else arguments)
-    gc.freeze()  # else Python looks through all that there is, three times, before it ends
-    sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # `run` has told of it, or there is nobody to tell
+            stream.flush()
+    # Python would take all apart first, which takes time, while connections still have threads: what those
+    # hold may find half of its module gone, and says so.
+    os._exit(status)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
+    if sys.stdout is None:  # closed by whoever has started us
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
     for stream in (sys.stdout, sys.stderr):
         # What a host says may be no UTF-8, and a terminal may know less than we print.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return app(arguments, standalone_mode=False, prog_name="paisctl") or OK
+        ended: int = app(arguments, standalone_mode=False, prog_name="paisctl") or OK
+        sys.stdout.flush()
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("\ninterrupted", err=True)
         return INTERRUPTED
@@ -156,6 +164,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         _say(PaisctlError(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
         return FAILED
+    return ended
 
 
 def _say(error: PaisctlError) -> None:

@@ -44,7 +44,7 @@ def probe_text(
 
 def probe_program() -> str:
     """All that reads a host, as one text; its variables go in front."""
-    return script("memory.sh") + script("probe.sh")
+    return script("document.sh") + script("memory.sh") + script("probe.sh")
 
 
 def assignments(**values: str) -> str:

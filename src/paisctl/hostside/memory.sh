@@ -2,15 +2,15 @@
 
 # shellcheck disable=SC2154 # variables of probe.sh
 
-# The lines of audit.log, as JSON strings: all of them, or the last two of runs.
+# The lines of audit.log: all of them, or the last two of runs.
 audit() {
-  has_file audit.log || return 0
   if [ "$HISTORY" = yes ]; then
+    part list audit
     file_text audit.log
   else
-    file_text audit.log | tail -n 50 | grep -v -e '"event": *"held"' -e '"event": *"released"' |
-      tail -n 2
-  fi | tr -d '\000-\010\013-\037' | json_escape | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+    part runs audit
+    ! has_file audit.log || $files_sudo tail -n 50 "$root/audit.log"
+  fi
 }
 
 # Whether the process that took the lock lives: true, false, or null where nobody can tell. Its
@@ -37,7 +37,7 @@ lock_alive() {
   fi
 } 2>/dev/null
 
-# What each generation says of itself, and the paths of all files that are kept for going back.
+# What each generation says of itself, as JSON.
 generations() {
   [ "$HISTORY" = yes ] || return 0
   comma=''
@@ -51,26 +51,24 @@ generations() {
   done
 }
 
+# The paths of all files that are kept for going back.
 kept_files() {
   [ "$HISTORY" = yes ] || return 0
   # shellcheck disable=SC2016 # the inner shell expands it
   $files_sudo sh -c 'cd "$1/generations/kept" && find . -type f' sh "$root" 2>/dev/null | sed 's/^\.\///' |
-    grep -v '[[:cntrl:]]' | json_escape |
-    awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+    grep -v '[[:cntrl:]]'
 }
 
-# The lines of the small files in a folder of ROOT, each as "PATH:LINE", with commas.
+# The lines of the small files in a folder of ROOT, each as "PATH:LINE".
 records() {
   [ -d "$root/$1" ] || return 0
-  $files_sudo find "$root/$1" -name '*.json' -exec grep . /dev/null {} + 2>/dev/null | sort |
-    tr -d '\000-\010\013-\037' | json_escape |
-    awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+  $files_sudo find "$root/$1" -name '*.json' -exec grep . /dev/null {} + 2>/dev/null | sort
 }
 
-# The references of images that a generation may need again, as JSON strings.
+# The references of images that a generation may need again.
 kept_images() {
   [ "$HISTORY" = yes ] || return 0
   $files_sudo find "$root/generations/kept" -name images -type f -exec cat {} + 2>/dev/null |
-    sed -n 's/^sha256:[0-9a-f]* \([^ "\\]*\)$/"\1"/p' | sort -u | paste -s -d , -
+    sed -n 's/^sha256:[0-9a-f]* \([^ "\\]*\)$/\1/p' | sort -u
 }
 

@@ -1,4 +1,4 @@
-# Read a host, change nothing. Sent behind memory.sh.
+# Read a host, change nothing. Sent behind document.sh and memory.sh.
 #
 # Prints one JSON document on a line of its own, then leads whoever listens to the Docker engine: after
 # the word `engine` on stdin, what follows there goes to the Engine API and its answers come back, all
@@ -33,8 +33,8 @@ json_escape() {
 # A value as a JSON string, its last line end left out.
 json_string() {
   case $1 in
-    *[!A-Za-z0-9\ ._/@+,:\;-]*) printf '"%s"' "$(printf '%s' "$1" | json_lines | sed 's/\\n$//')" ;;
-    *) printf '"%s"' "$1" ;;
+    '') printf '""' ;;
+    *) printf '"%s"' "$(printf '%s' "$1" | json_lines | sed 's/\\n$//')" ;;
   esac
 }
 
@@ -64,11 +64,6 @@ find_root() {
   fi
 }
 
-# What is free where ROOT is, in KiB.
-disk_free() {
-  df -Pk "$existing" 2>/dev/null | sed -n '$s/.* \([0-9][0-9]*\)  *[0-9]*%.*/\1/p'
-}
-
 # Where docker is: sets docker, empty when it is nowhere. sshd's PATH rarely names every place.
 find_docker() {
   docker=$DOCKER
@@ -84,62 +79,36 @@ find_docker() {
   done
 }
 
-# The files below ROOT/stacks, as lines for `files`. Names with control characters are only counted: no
-# stack of ours has any. One ls for all plain names; some ls replace other characters by question marks,
-# so that those names are asked for one by one.
+# The files below ROOT/stacks: for each what `ls` and the program for SHA-256 say of it, in any order. Names
+# with control characters are only counted: no stack of ours has any. One ls for all plain names; some ls
+# replace other characters by question marks, so that those names are asked for one by one. No `-exec … +`
+# is within parentheses: BusyBox would never come to it.
 list_files() {
-  sha256_of
-  echo modes
+  [ -d "$root/stacks" ] && cd "$root" || return 0
+  find_sha256
   # shellcheck disable=SC2016 # the inner shells expand it
   $files_sudo find stacks \
     ! -type d -path "$controls" -exec sh -c 'for file do echo control; done' sh {} + \
-    -o -type f -path "$odd" -exec sh -c '
+    -o -type f -path "$odd" -exec $sha256 {} + -exec sh -c '
       for file do
         line=$(ls -ldn "$file")
         printf "odd %s %s\n" "${line%% *}" "$file"
       done' sh {} + \
-    -o -type f -exec ls -ldn {} + \
+    -o -type f -exec $sha256 {} + -exec ls -ldn {} + \
     -o -type l -print 2>/dev/null
 }
 odd='*[!A-Za-z0-9._/@+,=:-]*'
 controls='*[[:cntrl:]]*'
 
-# SHA-256 of files, by whichever program there is: "<digest>  <path>" lines.
-sha256_of() {
+# What prints "<digest>  <path>" lines: sets sha256.
+find_sha256() {
   if command -v sha256sum >/dev/null; then
-    find_files -exec sha256sum {} +
+    sha256=sha256sum
   elif command -v shasum >/dev/null; then
-    find_files -exec shasum -a 256 {} +
+    sha256='shasum -a 256'
   else
-    find_files -exec openssl dgst -sha256 -r {} +
+    sha256='openssl dgst -sha256 -r'
   fi
-}
-
-find_files() {
-  $files_sudo find stacks -type f ! -path "$controls" "$@" 2>/dev/null
-}
-
-# ["PATH","MODE","DIGEST"] for every regular file below ROOT/stacks, links with an empty digest; then
-# how many there are whose names have control characters.
-files() {
-  if [ -d "$root/stacks" ] && cd "$root"; then
-    # GNU and Perl mark a line whose name holds a backslash by a backslash in front, and double it.
-    list_files | sed -e '/^\\/{' -e 's/^\\//' -e 's/\\\\/\\/g' -e '}' \
-      -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e "s/$tab/\\\\t/g"
-  fi | awk '
-    function entry(path, mode) {
-      printf "%s[\"%s\",\"%s\",\"%s\"]", comma, path, substr(mode, 1, 10), digest[path]
-      comma = ","
-    }
-    BEGIN { printf "\"files\":[" }
-    $0 == "modes" { modes = 1; next }
-    !modes { path = substr($0, index($0, " ") + 1); sub(/^[ *]/, "", path); digest[path] = $1; next }
-    $0 == "control" { controls++; next }
-    $1 == "odd" { entry(substr($0, length($2) + 6), $2); next }
-    /^stacks(\/|$)/ { entry($0, "lrwxrwxrwx"); next }
-    { entry($NF, $1) }
-    END { printf "],\"odd_files\":%d", controls }
-  '
 }
 
 # ["PATH","TEXT"] for every file below ROOT/stacks that everybody may read, up to 64 KiB each; and
@@ -148,7 +117,7 @@ texts() {
   [ "$TEXTS" = yes ] && [ -d "$root/stacks" ] && cd "$root" || return 0
   comma=''
   {
-    find_files -perm -044 -size -129 -print
+    $files_sudo find stacks -type f ! -path "$controls" -perm -044 -size -129 -print 2>/dev/null
     [ "$HISTORY" != yes ] || $files_sudo find generations/kept -path '*/files/*' -type f \
       ! -path '*[[:cntrl:]]*' -perm -044 -size -129 -print 2>/dev/null
   } | while IFS= read -r file; do
@@ -168,27 +137,12 @@ has_file() {
   [ -f "$root/$1" ] || $files_sudo test -f "$root/$1"
 } 2>/dev/null
 
-# The text of a file as a JSON string; empty when there is none.
-file_string() {
-  printf '"'
-  ! has_file "$1" || file_text "$1" | json_lines
-  printf '"'
-}
-
-# "NAME" of every rollout that has not ended (rollout/record.py), with commas.
+# NAME of every rollout that has not ended (rollout/record.py).
 open_rollouts() {
   [ -d "$root/rollouts" ] || return 0
   $files_sudo find "$root/rollouts" -name '*.json' -exec \
     grep -l -e '"progress": "running"' -e '"progress": "stopped"' {} + 2>/dev/null |
-    sort | sed 's/.*\///; s/\.json$/"/; s/^/"/' | paste -s -d , -
-}
-
-print_host() {
-  disk=$(disk_free)
-  printf '"os":"%s","user":%s' "$(uname -s)" "$(json_string "$(id -un)")"
-  printf ',"root":%s,"root_state":"%s"' "$(json_string "$root")" "$root_state"
-  printf ',"files_sudo":%s,"memory_cgroup":%s' "$(boolean "$files_sudo")" "$(memory_cgroup)"
-  printf ',"disk_free_kib":%s,"epoch":%s' "${disk:-0}" "$(date +%s)"
+    sort | sed 's/.*\///; s/\.json$//'
 }
 
 # Whether the kernel counts memory, so that a limit means something: false on a Raspberry Pi that was not
@@ -210,24 +164,45 @@ memory_cgroup() {
 } 2>/dev/null
 
 boolean() {
-  if [ -n "$1" ]; then printf 'true'; else printf 'false'; fi
+  if [ -n "$1" ]; then echo true; else echo false; fi
+}
+
+print_host() {
+  value string user "$(id -un)"
+  value string root "$root"
+  value string root_state "$root_state"
+  part word files_sudo && boolean "$files_sudo"
+  part word memory_cgroup && memory_cgroup
+  part string os && uname -s
+  part free disk_free_kib && df -Pk "$existing" 2>/dev/null
+  part word epoch && date +%s
+}
+
+# All parts but those that are JSON already.
+print_parts() {
+  part object host
+  print_host
+  part end
+  value string docker "$docker"
+  part text manifest && file_text manifest.json
+  part text lock && file_text lock
+  part word lock_alive && lock_alive
+  audit
+  part list open_rollouts && open_rollouts
+  part list remembered && records fleet
+  part list holds && records holds
+  part list kept_files && kept_files
+  part list kept_images && kept_images
+  part files files && list_files
 }
 
 print_document() {
-  printf '\n{"paisctl":1,"host":{'
-  print_host
-  printf '},"docker":%s,' "$(json_string "$docker")"
-  files
-  printf ',"texts":[%s]' "$(texts)"
-  printf ',"manifest":'
-  file_string manifest.json
-  printf ',"lock":'
-  file_string lock
-  printf ',"lock_alive":%s' "$(lock_alive)"
-  printf ',"audit":[%s],"generations":[%s]' "$(audit)" "$(generations)"
-  printf ',"open_rollouts":[%s],"kept_files":[%s]' "$(open_rollouts)" "$(kept_files)"
-  printf ',"kept_images":[%s]' "$(kept_images)"
-  printf ',"remembered":[%s],"holds":[%s]}\n' "$(records fleet)" "$(records holds)"
+  print_parts | tr -d '\000\002-\010\013-\037' | encode
+  printf ',"texts":['
+  texts
+  printf '],"generations":['
+  generations
+  printf ']}\n'
 }
 
 # Lead to the engine whoever listens, once they say so; then tell how that went.
