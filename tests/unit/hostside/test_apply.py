@@ -455,7 +455,9 @@ def test_one_apply_at_a_time(host: Host) -> None:
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("text", ["", "\n", lock_of(os.getpid())])
+@pytest.mark.parametrize(
+    "text", ["", "\n", pytest.param(lock_of(os.getpid()), id="of another program")]
+)
 def test_a_lock_of_no_apply_is_nobodys(dash_host: Host, text: str) -> None:
     """Left empty by a power cut; or its number was given to another process since."""
     dash_host.program("docker", engine(WELL))
