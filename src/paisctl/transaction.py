@@ -17,15 +17,14 @@ _FAILURES = (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.STRANDED)
 
 
 def has_failed(results: Mapping[str, HostResult]) -> bool:
-    """Whether a stack has failed anywhere, or a host has refused its part or was lost before it."""
+    """Whether a stack has failed anywhere, or one was left out as a host or the whole run ended early."""
     return any(map(_has_failed, results.values()))
 
 
 def _has_failed(result: HostResult) -> bool:
     outcomes = {end.outcome for end in result.stacks.values()}
-    return not outcomes.isdisjoint(_FAILURES) or bool(
-        result.problem and Outcome.SKIPPED in outcomes
-    )
+    ended_early = result.problem or result.stopped
+    return not outcomes.isdisjoint(_FAILURES) or bool(ended_early and Outcome.SKIPPED in outcomes)
 
 
 def way_back(

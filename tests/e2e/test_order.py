@@ -98,6 +98,26 @@ def test_after_a_canary_that_fails_nothing_else_is_changed(
         assert three.root(device, "ls", root).split().count("lock") == 0
 
 
+def test_a_canary_that_somebody_changes_meanwhile_has_failed(
+    three: Rehearsal, tmp_path: Path
+) -> None:
+    before = ids(three)
+    file = f"{ROOTS['box']}/stacks/canary/recreate/recreate.conf"
+    spoil = f"until grep -q spoiled {file}; do sleep 0.05; done; echo 'word = other' >{file}"
+    three.root("box", "sh", "-c", f"({spoil}) >/dev/null 2>&1 &")
+
+    change = overlay(tmp_path, "spoiled")
+    completed = three.paisctl("apply", "--yes", *ONLY, "--canary", "box", overlay=change)
+
+    assert completed.returncode == 1, completed.stdout + completed.stderr
+    assert words(three)["box"] == "word = other\n"
+    assert "- m7-2, nas  2 stacks skipped\n    the canary box failed\n" in completed.stdout
+    after = ids(three)
+    assert {device for device, name in after if after[device, name] != before[device, name]} == {
+        "box"
+    }
+
+
 def test_one_host_at_a_time_with_a_pause_and_back_in_another_order(
     three: Rehearsal, tmp_path: Path
 ) -> None:

@@ -143,9 +143,12 @@ class Fleet:
     needs: Needs
     pace: Pace
     fails: frozenset[str] = frozenset()
+    differs: frozenset[str] = frozenset()
     moment: float = 0.02
+    reading: float = 0.0
     said: list[Event] = field(default_factory=list)
     began: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
     order: list[Key] = field(default_factory=list)
     most: int = 0
     why: dict[str, str] = field(default_factory=dict)
@@ -161,7 +164,9 @@ class Fleet:
             each for batch in batches for each in self.needs if each in batch.stacks
         ]
         threads = [
-            threading.Thread(target=self._work, args=(coordinator, [k for k in order if k[0] == d]))
+            threading.Thread(
+                target=self._work, args=(coordinator, d, [k for k in order if k[0] == d])
+            )
             for d in dict.fromkeys(device for device, _ in self.needs)
         ]
         if then is not None:
@@ -173,7 +178,7 @@ class Fleet:
             assert not thread.is_alive(), "a host waits for ever"
         return self
 
-    def _work(self, coordinator: Coordinator, keys: list[Key]) -> None:
+    def _work(self, coordinator: Coordinator, device: str, keys: list[Key]) -> None:
         for each in keys:
             name = "/".join(each)
             word, why = coordinator.may_begin(each)
@@ -181,6 +186,7 @@ class Fleet:
             if word is Word.GO:
                 with self._lock:
                     self.began.append(name)
+                    self.history.append(name)
                     self._inside += 1
                     self.most = max(self.most, self._inside)
                 time.sleep(self.moment)
@@ -190,6 +196,10 @@ class Fleet:
             else:
                 self.why[name] = why
             coordinator.ended(StackEnded(*each, outcome))
+        time.sleep(self.reading)
+        with self._lock:
+            self.history.append(f"read {device}")
+        coordinator.over(device, is_as_planned=device not in self.differs)
 
 
 def test_batch_after_batch() -> None:
@@ -220,6 +230,32 @@ def test_after_a_canary_that_fails_nothing_begins() -> None:
     assert fleet.began == ["b/x"]
     assert fleet.why == dict.fromkeys(["a/x", "c/x", "d/x"], "the canary b failed")
     assert [e.number for e in fleet.said if isinstance(e, BatchBegins)] == [1]
+
+
+def test_a_batch_begins_when_the_one_before_has_been_read_again() -> None:
+    fleet = Fleet(needs(FOUR), Pace(("c",), 2), reading=0.2).play()
+    assert fleet.history[:2] == ["c/x", "read c"]
+    assert set(fleet.history[2:4]) == {"a/x", "b/x"}
+    assert set(fleet.history[4:6]) == {"read a", "read b"}
+    assert fleet.history[6:] == ["d/x", "read d"]
+
+
+def test_who_has_more_to_do_in_a_later_batch_is_not_waited_for() -> None:
+    fleet = Fleet(needs(CHAIN), Pace(("b",)), reading=0.2).play()
+    assert fleet.history.index("c/y") < fleet.history.index("read c")
+
+
+def test_a_canary_that_is_not_as_planned_when_read_again_has_failed() -> None:
+    fleet = Fleet(needs(FOUR), Pace(("b",)), differs=frozenset("b"), reading=0.2).play()
+    assert fleet.began == ["b/x"]
+    assert fleet.why == dict.fromkeys(["a/x", "c/x", "d/x"], "the canary b failed")
+
+
+def test_hosts_that_are_not_as_planned_when_read_again_count_as_failed() -> None:
+    pace = Pace(max_parallel=1, max_failures=1)
+    fleet = Fleet(needs(FOUR), pace, frozenset({"a/x"}), frozenset("b")).play()
+    assert fleet.began == ["a/x", "b/x"]
+    assert set(fleet.why.values()) == {"2 hosts have failed, more than --max-failures 1"}
 
 
 def test_a_canary_that_was_not_reached_has_proved_nothing() -> None:
@@ -289,6 +325,7 @@ def test_a_canary_that_is_lost_before_it_begins() -> None:
     coordinator.lost("a")
     coordinator.locked("a")
     coordinator.ended(StackEnded("a", "x", Outcome.SKIPPED))
+    coordinator.over("a", is_as_planned=True)
     coordinator.locked("b")
     assert coordinator.may_begin(("b", "x")) == (Word.SKIP, "the canary a failed")
 
@@ -302,6 +339,7 @@ def test_a_batch_that_is_over_before_all_are_locked_is_left_out() -> None:
     )
     coordinator.lost("a")
     coordinator.ended(StackEnded("a", "x", Outcome.SKIPPED))
+    coordinator.over("a", is_as_planned=True)
     for device in "abc":
         coordinator.locked(device)
     assert coordinator.may_begin(("b", "x"))[0] is Word.GO

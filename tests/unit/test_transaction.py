@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from paisctl.desired import HostSpec
@@ -36,6 +38,12 @@ def test_a_host_that_refuses_its_part_is_a_failure() -> None:
     ends = {"a": StackEnded("m7", "a", Outcome.SKIPPED)}
     refused = HostResult("m7", ends, None, "m7 refuses: no space")
     assert has_failed({"k6": result("k6", a=Outcome.APPLIED), "m7": refused})
+
+
+def test_a_run_that_ended_early_is_a_failure() -> None:
+    """As after a canary of which each stack was applied, but that is not as planned."""
+    left = replace(result("m7", a=Outcome.SKIPPED), stopped="the canary k6 failed")
+    assert has_failed({"k6": result("k6", a=Outcome.APPLIED), "m7": left})
 
 
 def test_a_first_generation_and_a_lost_host_stay_as_they_are() -> None:

@@ -25,8 +25,9 @@ from paisctl.execution.host_event import PREFIX, HostEvent, parse_event
 from paisctl.hostside import COMMAND
 from paisctl.manifest import parse_manifest
 from paisctl.observed import HostState
-from paisctl.plan import HostPlan
+from paisctl.plan import HostPlan, Plan
 from paisctl.probe import listen
+from paisctl.proof import unproven
 from paisctl.secrets import Vault
 from paisctl.targets import Target
 from paisctl.threads import start_thread
@@ -60,8 +61,10 @@ class Conversation:
         """Apply, to the end; a host that fails is a result, too."""
         start = time.monotonic()
         problem, hint, state, is_overtaken = "", "", None, False
+        is_as_planned = True
         try:
             state = self._apply(delivery)
+            is_as_planned = self._is_as_planned(state)
         except HostError as error:
             problem, hint = self.vault.redact(error.message), error.hint or ""
             is_overtaken = isinstance(error, HostOvertaken)
@@ -74,6 +77,7 @@ class Conversation:
                 self.coordinator.lost(self.plan.device)  # before others go on
             self.coordinator.locked(self.plan.device)
             self._abandon(problem, stopped)
+            self.coordinator.over(self.plan.device, is_as_planned=is_as_planned)
         self.listener(HostEnded(self.plan.device, time.monotonic() - start, problem))
         stacks = self.coordinator.results(self.plan.device)
         return HostResult(
@@ -140,6 +144,15 @@ class Conversation:
             state = listen(self.target, channel)
         # Seen by root, where root applied; what holds for the next run was found out before.
         return replace(state, facts=self.before.facts)
+
+    def _is_as_planned(self, state: HostState | None) -> bool:
+        """Whether what was applied is there, as the host was read again; so it is if it was not."""
+        device = self.plan.device
+        ends = self.coordinator.results(device).items()
+        applied = {(device, stack) for stack, end in ends if end.outcome is Outcome.APPLIED}
+        after = {device: state} if state else {}
+        left = unproven(Plan((self.plan,)), {device: self.before}, after, self.vault)
+        return not left.only(applied).changes
 
     def _react(self, event: HostEvent, channel: Channel, delivery: Delivery) -> None:
         device, stack, step = self.plan.device, event.stack, event.step

@@ -61,7 +61,8 @@ class Coordinator:
         self._needs = needs
         self._missing = missing
         self._ended: dict[Key, StackEnded] = {}
-        self._lost: set[str] = set()
+        self._over: set[str] = set()
+        self._bad: set[str] = set()
         self._stopped = ""
         self._changed = threading.Condition()
 
@@ -75,14 +76,22 @@ class Coordinator:
     def lost(self, device: str) -> None:
         """A host has broken off; what of it has not ended yet is still to be noted."""
         with self._changed:
-            self._lost.add(device)
+            self._bad.add(device)
+            self._judge()
+
+    def over(self, device: str, *, is_as_planned: bool) -> None:
+        """A host has ended as a whole: it was read again, or has broken off."""
+        with self._changed:
+            self._over.add(device)
+            if not is_as_planned:
+                self._bad.add(device)
             self._judge()
 
     def _judge(self) -> None:
         """Stop if too much has failed; else go on."""
-        self._stopped = self._stopped or self._turns.verdict(self._ended, self._lost)
+        self._stopped = self._stopped or self._turns.verdict(self._ended, self._over, self._bad)
         if not (self._stopped or self._unlocked):
-            self._turns.go_on(self._ended)
+            self._turns.go_on(self._ended, self._over)
         self._changed.notify_all()
 
     def stop(self, reason: str) -> None:
@@ -125,7 +134,7 @@ class Coordinator:
             while not self._stopped:
                 rest = 0.0
                 if not self._unlocked:
-                    self._turns.go_on(self._ended)
+                    self._turns.go_on(self._ended, self._over)
                     if obstacle := self._obstacle(key):
                         return Word.SKIP, obstacle
                     rest = self._turns.pause  # once: it may end between two looks at it

@@ -28,20 +28,31 @@ class Turns:
         self._number = -1  # of the batch that has its turn
         self._begins = 0.0  # by the monotonic clock
         self._inside: set[str] = set()
+        last = {device: number for number, b in enumerate(batches) for device, _ in b.stacks}
+        self._leaving = [{d for d in last if last[d] == number} for number in range(len(batches))]
 
-    def go_on(self, ended: Mapping[Key, StackEnded]) -> None:
-        """Let the next batch have its turn, unless stacks of this one have not ended yet."""
-        if self._number >= 0 and not self._is_over(self._number, ended):
+    def go_on(self, ended: Mapping[Key, StackEnded], over: Collection[str]) -> None:
+        """Let the next batch have its turn, unless this one is not over yet.
+
+        Args:
+            ended: the stacks that have ended.
+            over: the hosts that have ended as a whole: they were read again, or broke off.
+        """
+        if self._number >= 0 and not self._is_over(self._number, ended, over):
             return
         for number in range(self._number + 1, len(self._batches)):
-            if not self._is_over(number, ended):
+            if not self._has_ended(number, ended):
                 pause = self._pace.pause if self._number >= 0 else 0.0
                 self._number, self._begins = number, time.monotonic() + pause
                 self._tell(number, pause)
                 return
 
-    def _is_over(self, number: int, ended: Mapping[Key, StackEnded]) -> bool:
+    def _has_ended(self, number: int, ended: Mapping[Key, StackEnded]) -> bool:
         return self._batches[number].stacks <= ended.keys()
+
+    def _is_over(self, number: int, ended: Mapping[Key, StackEnded], over: Collection[str]) -> bool:
+        """Whether all of a batch has ended, and the hosts that no later batch needs were read again."""
+        return self._has_ended(number, ended) and self._leaving[number] <= set(over)
 
     def _tell(self, number: int, pause: float) -> None:
         if len(self._batches) > 1:
@@ -69,15 +80,18 @@ class Turns:
         """A host is no more inside a stack."""
         self._inside.discard(device)
 
-    def verdict(self, ends: Mapping[Key, StackEnded], lost: Collection[str]) -> str:
+    def verdict(
+        self, ends: Mapping[Key, StackEnded], over: Collection[str], bad: Collection[str]
+    ) -> str:
         """Why nothing more may begin; empty while it may.
 
         Args:
             ends: the stacks that have ended.
-            lost: the hosts that have broken off.
+            over: the hosts that have ended as a whole: they were read again, or broke off.
+            bad: the hosts that have broken off, or are not as planned when read again.
         """
-        failed = {*lost, *(d for (d, _), end in ends.items() if end.outcome in _FAILURES)}
-        if self._batches and self._batches[0].is_canary and self._is_over(0, ends):
+        failed = {*bad, *(d for (d, _), end in ends.items() if end.outcome in _FAILURES)}
+        if self._batches and self._batches[0].is_canary and self._is_over(0, ends, over):
             for canary in self._batches[0].devices:
                 if canary in failed:
                     return f"the canary {canary} failed"
