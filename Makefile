@@ -29,6 +29,7 @@ test: setup      ## All tests: unit, golden, properties, end to end on the lab
 	$(PYTHON) -m pytest -m e2e
 
 test-fast: setup ## The tests that need no Docker: minutes
+	@scripts/ensure-tools
 	$(PYTHON) -m pytest -q -m 'not e2e' -n auto --dist loadfile
 
 check: setup     ## Formatting, lint, types, layering, the reference inventory
