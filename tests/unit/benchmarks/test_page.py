@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from benchmarks import page, stages
+from benchmarks import about, page, stages
 from benchmarks.aims import Verdict, verdicts
 from benchmarks.cases import CASES, NOOP_APPLY, NOOP_PLAN, SLOW_HOST, Step
 from benchmarks.fleet import Fleet
@@ -129,3 +129,16 @@ def test_an_empty_page_says_so(tmp_path: Path) -> None:
     text = page.write(Results(tmp_path / "results.json"))
     assert "Nothing was measured yet." in text
     assert all(f"### {case.title}" not in text for case in CASES)
+
+
+def test_the_readme_has_the_figures_that_were_measured() -> None:
+    parts = Results(about.RESULTS).get(15, NOOP_PLAN.name)
+    readme = Path("README.md").read_text("utf-8")
+    tools = ("ssh HOST true", "shell script", "paisctl", "pyinfra", "Ansible")
+    figures = [f"{parts[tool].seconds:.2f} s" for tool in tools]
+    figures[tools.index("paisctl")] = f"**{figures[tools.index('paisctl')]}**"
+    assert f"| {' | '.join(figures)} |" in readme
+
+
+def test_the_page_is_that_of_the_results_beside_it() -> None:
+    assert about.PAGE.read_text("utf-8") == page.write(Results(about.RESULTS))
